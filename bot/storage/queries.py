@@ -1,0 +1,613 @@
+"""What the desk and the program API read. SELECTs only; the store is the one door for writes.
+
+Who may see what is decided in SQL (`sight.visible`) by the same rule as `people.may_see`; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    true,
+    type_coerce,
+)
+
+from bot.storage import rows
+from bot.storage.channels import Channels, Delivery, delivery
+from bot.storage.files import Attachment, attachment
+from bot.storage.sight import visible
+from bot.storage.tables import Time, attachments, desk_notices, entries, idempotency, inbox, outbox, tickets
+from bot.storage.tables import conversations as talks
+from bot.storage.tables import staff as people
+from bot.tickets.lifecycle import LIVE, STATES, WAITING
+from bot.tickets.people import Role, Staff
+from bot.tickets.reference import is_reference, shown_receipt
+from bot.tickets.ticket import Ticket
+
+View = Literal["mine", "unit", "all"]
+LONGEST_SEARCH = 200
+WORDS_SEARCHED = 8
+MESSAGES = 500
+RUN_UP = timedelta(days=1)
+"""How long before the filing a message can still be part of what was filed."""
+SEVERAL = "*"
+LATE_AND_URGENT, URGENT, LATE = -2, -1, 0
+DRAFT_ENDS = ("utter_draft_cancelled", "utter_care_kept")
+ASKED_APART = "utter_another_for_ticket"
+"""Whether words are an answer or a matter of their own: until they are added they are not this ticket's."""
+RECEIPT = re.compile(r"(?<!\d)[1-5١-٥۱-۵](?:[ \-\u2010-\u2013]?\d){11}(?!\d)")
+"""What may be a receipt code that a person typed."""
+_FAR = datetime(9999, 1, 1, tzinfo=UTC)
+_ESCAPE = "\\"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A ticket as a list shows it. It answers `people.Guarded`, too."""
+
+    ref: str
+    kind: str
+    category: str | None
+    subcategory: str | None
+    service: str | None
+    state: str
+    unit: str
+    staff: str | None
+    staff_name: str
+    text: str
+    language: str
+    source: str
+    flags: tuple[str, ...]
+    readers: tuple[str, ...]
+    hidden_from: tuple[str, ...]
+    need_to_know: bool
+    opened_at: datetime
+    promised_for: datetime
+    answered_at: datetime | None
+    late_since: datetime | None
+    """The date that was not kept, or the minute after it in which the person was told so; only while nobody answered."""
+    version: int
+
+
+@dataclass(frozen=True)
+class Question:
+    """An inquiry that the register did not answer, and what it means (a byte a number; None where nobody read it)."""
+
+    ref: str
+    text: str
+    category: str | None
+    service: str | None
+    language: str
+    opened_at: datetime
+    vector: bytes | None
+
+
+@dataclass(frozen=True)
+class Page:
+    lines: list[Line]
+    next: str | None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Live tickets in each view, and how many of all that one may see are late."""
+
+    mine: int
+    unit: int
+    all: int
+    late: int
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of the conversation, as it was written or told."""
+
+    at: datetime
+    to_person: bool
+    text: str
+    channel: str
+    by: str = ""  # the name of the sentence, where the house spoke
+    buttons: tuple[str, ...] = ()
+    delivery: Delivery | None = None  # of a message to the person
+    files: tuple[Attachment, ...] = ()  # that came with it and belong to the ticket
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Everything that one ticket's page shows."""
+
+    ticket: Ticket
+    channel: str
+    """Where the person is told: the conversation's scheme, or '' where there is none."""
+    stopped: bool
+    late_since: datetime | None
+    answered_at: datetime | None
+    staff_name: str
+    messages: list[Message] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    files: list[Attachment] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Notice:
+    id: int
+    ref: str
+    about: str
+    at: datetime
+    params: dict[str, Any]
+
+
+class BadCursor(ValueError):
+    """The cursor is none of ours."""
+
+
+class Queries(Channels):
+    """Tickets, people and notices, with how the post goes. `fold` is the one spelling that all spellings of a text share."""
+
+    def __init__(self, engine: Engine, fold: Callable[[str], str]) -> None:
+        super().__init__(engine)
+        self._fold = fold
+
+    def reference(self, text: str) -> str:
+        """The digits of what somebody gave as a reference: any digits, spaces and hyphens."""
+        return "".join(c for c in self._fold(text[:60]) if c in "0123456789")
+
+    # Lists
+
+    def tickets(
+        self,
+        staff: Staff | None,
+        now: datetime,
+        *,
+        view: View = "all",
+        states: Iterable[str] = (),
+        kind: str = "",
+        category: str = "",
+        unit: str = "",
+        channel: str = "",
+        q: str = "",
+        cursor: str = "",
+        limit: int = 50,
+        confidential: bool = False,
+    ) -> Page:
+        """A page of what `staff` may see: broken promises first, then the next to break, then the newest.
+
+        `staff` None is a program: everything, and what is need-to-know only with `confidential`.
+        The order is that of the moment the first page was read, so no ticket is skipped between pages.
+        """
+        after = _Place.read(cursor) if cursor else None
+        moment = after.moment if after else now
+        rank, due = _order(moment)
+        query = self._lines(rank, due).where(
+            self._may(staff, confidential), *self._filters(states, kind, category, unit, channel, q)
+        )
+        if staff is not None:
+            query = query.where(_in_view(view, staff))
+        if after:
+            query = query.where(after.beyond(rank, due))
+        query = query.order_by(rank, due, tickets.c.opened_at.desc(), tickets.c.ref).limit(limit + 1)
+        with self._read() as db:
+            found = db.execute(query).all()
+        last = found[limit - 1] if len(found) > limit else None
+        return Page(
+            [_line(row) for row in found[:limit]],
+            _Place(moment, last.rank, last.due, last.opened_at, last.ref).written() if last else None,
+        )
+
+    def questions(self, staff: Staff, since: datetime, limit: int = 2_000) -> list[Question]:
+        """What was asked since then and had to be filed, newest first, of what `staff` may see."""
+        asked = select(
+            tickets.c.ref, tickets.c.text, tickets.c.category, tickets.c.service, tickets.c.language, tickets.c.opened_at, tickets.c.reading,
+            tickets.c.conversation, tickets.c.flags,
+        ).where(
+            visible(staff), tickets.c.kind == "inquiry", tickets.c.opened_at >= since, not_(tickets.c.need_to_know)
+        ).order_by(tickets.c.opened_at.desc(), tickets.c.ref).limit(limit)  # fmt: skip
+        with self._read() as db:
+            found = [
+                row for row in db.execute(asked).all() if not {"my_data", "needs_person", "language"} & {*row.flags}
+            ]
+            turns = {str((row.reading or {}).get("turn") or "") for row in found} - {""}
+            read = (
+                db.execute(select(inbox.c.conversation, inbox.c.turn, inbox.c.vector).where(inbox.c.turn.in_(part)))
+                for part in itertools.batched(sorted(turns), 500)
+            )
+            vectors = {(row.conversation, row.turn): row.vector for rows_ in read for row in rows_ if row.vector}
+        return [
+            Question(
+                row.ref, row.text, row.category, row.service, row.language, row.opened_at,
+                vectors.get((row.conversation, str((row.reading or {}).get("turn")))),
+            )
+            for row in found
+        ]  # fmt: skip
+
+    def counts(self, staff: Staff, now: datetime) -> Counts:
+        """How many live tickets each view holds."""
+        rank, _ = _order(now)
+
+        def number(condition: ColumnElement[bool]) -> ColumnElement[int]:
+            return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+        query = select(
+            number(_in_view("mine", staff)).label("mine"),
+            number(_in_view("unit", staff)).label("unit"),
+            number(true()).label("all"),
+            number(rank == 0).label("late"),
+        ).where(visible(staff), tickets.c.state.in_(LIVE))
+        with self._read() as db:
+            row = db.execute(query).one()
+        return Counts(int(row.mine), int(row.unit), int(row.all), int(row.late))
+
+    def _may(self, staff: Staff | None, confidential: bool) -> ColumnElement[bool]:
+        if staff is not None:
+            return visible(staff)
+        return true() if confidential else not_(tickets.c.need_to_know)
+
+    def _lines(self, rank: ColumnElement[int], due: ColumnElement[datetime]) -> Select[Any]:
+        return select(
+            tickets, people.c.name.label("staff_name"), _broken_promise().label("broken"),
+            rank.label("rank"), due.label("due"),
+        ).select_from(tickets.outerjoin(people, people.c.id == tickets.c.staff))  # fmt: skip
+
+    def _filters(
+        self, states: Iterable[str], kind: str, category: str, unit: str, channel: str, q: str
+    ) -> list[ColumnElement[bool]]:
+        wanted = {"kind": kind, "category": category, "unit": unit, "source": channel}
+        conditions = [tickets.c[name] == value for name, value in wanted.items() if value]
+        if states := list(states):
+            conditions.append(tickets.c.state.in_([s for s in states if s in STATES]))
+        return conditions + self._search(q)
+
+    def _search(self, q: str) -> list[ColumnElement[bool]]:
+        """Every word of `q` stands in the text, or its digits in the reference."""
+        folded = self._fold(q[:LONGEST_SEARCH]).strip()
+        if not folded:
+            return []
+        words = and_(*(_contains(tickets.c.text_folded, word) for word in folded.split()[:WORDS_SEARCHED]))
+        digits = self.reference(q)
+        if is_reference(digits):
+            return [or_(words, tickets.c.ref == digits)]
+        if digits and not any(c.isalpha() for c in folded):
+            return [or_(words, _contains(tickets.c.ref, digits))]
+        return [words]
+
+    # One ticket
+
+    def version(self, ref: str, staff: Staff | None, confidential: bool = False) -> int | None:
+        """The number of entries now; None where it is unknown or not to be seen."""
+        query = select(tickets.c.version).where(tickets.c.ref == ref, self._may(staff, confidential))
+        with self._read() as db:
+            return db.execute(query).scalar_one_or_none()
+
+    def ticket(self, ref: str, staff: Staff | None, now: datetime, confidential: bool = False) -> Whole | None:
+        """The whole ticket; None where it is unknown or not to be seen: nobody can tell which."""
+        rank, due = _order(now)
+        query = self._lines(rank, due).where(tickets.c.ref == ref, self._may(staff, confidential))
+        with self._read() as db:
+            row = db.execute(query).one_or_none()
+            if row is None:
+                return None
+            history = db.execute(select(entries).where(entries.c.ref == ref).order_by(entries.c.seq)).all()
+            talk = db.execute(
+                select(talks.c.scheme, talks.c.stopped_at).where(talks.c.id == row.conversation)
+            ).one_or_none()
+            told = db.execute(
+                select(outbox, talks.c.scheme)
+                .join(talks, talks.c.id == outbox.c.conversation)
+                .where(outbox.c.ref == ref)
+                .order_by(outbox.c.id)
+            ).all()
+            sent = db.execute(select(attachments).where(attachments.c.ref == ref).order_by(attachments.c.id)).mappings()
+            files = [attachment(each) for each in sent]
+            messages = self._messages(db, row, talk.scheme if talk else "", _by_message(files))
+            messages += self._elsewhere(db, row, told, history, _by_message(files))
+        line = _line(row)
+        return Whole(
+            ticket=rows.ticket(dict(row._mapping), [dict(each._mapping) for each in history]),
+            channel=talk.scheme if talk else "",
+            stopped=bool(talk and talk.stopped_at),
+            late_since=line.late_since,
+            answered_at=line.answered_at,
+            staff_name=line.staff_name,
+            messages=sorted(messages, key=lambda m: (m.at, m.to_person)),
+            deliveries=[delivery(t, t.scheme) for t in told],
+            files=files,
+        )
+
+    def file(self, id: int, staff: Staff) -> Attachment | None:
+        """A file that is kept and belongs to a ticket which `staff` may see; None for every other."""
+        query = (
+            select(attachments)
+            .join(tickets, tickets.c.ref == attachments.c.ref)
+            .where(attachments.c.id == id, attachments.c.state == "kept", attachments.c.sha256.is_not(None))
+            .where(visible(staff))
+        )
+        with self._read() as db:
+            row = db.execute(query).mappings().one_or_none()
+        return attachment(row) if row else None
+
+    def _messages(
+        self, db: Connection, row: Row[Any], channel: str, files: Mapping[int, tuple[Attachment, ...]]
+    ) -> list[Message]:
+        """What was written and told about this ticket in its conversation.
+
+        Only what concerns it: one conversation may hold a second matter that this reader must never see, a complaint
+        about the reader's own unit, say, filed or still a draft. So: all that led to the filing since the ticket
+        before it, and afterwards what was told of this ticket with the messages that were answered so. `files` are
+        the ticket's own: a message of nothing else is shown with them.
+        """
+        if row.conversation is None:
+            return []
+        since = row.opened_at - RUN_UP
+        told = db.execute(
+            select(outbox)
+            .where(outbox.c.conversation == row.conversation, outbox.c.created_at >= since)
+            .order_by(outbox.c.id).limit(MESSAGES)
+        ).all()  # fmt: skip
+        wrote = db.execute(
+            select(inbox)
+            .where(inbox.c.conversation == row.conversation, inbox.c.received_at >= since)
+            .order_by(inbox.c.id).limit(MESSAGES)
+        ).all()  # fmt: skip
+        others = select(tickets.c.opened_at).where(
+            tickets.c.conversation == row.conversation, tickets.c.ref != row.ref, tickets.c.opened_at <= row.opened_at
+        )
+        earlier = db.execute(others).scalars()
+        # a draft that was put away before is another story, told perhaps of this very unit
+        dropped = [t.created_at for t in told if t.name in DRAFT_ENDS and t.created_at < row.opened_at]
+        begins = max([since, *earlier, *dropped])
+        subject = self._subjects(db, row, told)
+
+        def concerns(about: str | None, at: datetime) -> bool:
+            return about == row.ref or (not about and begins < at <= row.opened_at)
+
+        out = [
+            _out(t, channel)
+            for t in told
+            if concerns(_about(t) or (subject.get(t.turn) if t.turn else None), t.created_at)
+        ]
+        came = [
+            _in(w, channel, files)
+            for w in wrote
+            if (not w.text and w.id in files)
+            or (w.text and concerns(subject.get(w.turn) if w.turn else None, w.received_at))
+        ]
+        return out + came
+
+    def _elsewhere(
+        self,
+        db: Connection,
+        row: Row[Any],
+        told: Iterable[Row[Any]],
+        history: Iterable[Row[Any]],
+        files: Mapping[int, tuple[Attachment, ...]],
+    ) -> list[Message]:
+        """What was told of this ticket at other addresses of the person, and what they wrote there in answer to it."""
+        out = [_out(t, t.scheme) for t in told if t.conversation != row.conversation and _about(t) == row.ref]
+        turns = {str(e.said["turn"]) for e in history if e.by_kind == "beneficiary" and e.said.get("turn")}
+        wrote = db.execute(
+            select(inbox, talks.c.scheme)
+            .join(talks, talks.c.id == inbox.c.conversation)
+            .where(inbox.c.turn.in_(turns), inbox.c.conversation != (row.conversation or ""))
+            .order_by(inbox.c.id)
+        ).all()
+        theirs = and_(outbox.c.conversation.in_({w.conversation for w in wrote}), outbox.c.turn.in_(turns))
+        answers = db.execute(select(outbox).where(theirs)).all()
+        other = {t.turn for t in answers if _about(t) not in (None, row.ref)}  # the turn was about another matter, too
+        return out + [_in(w, w.scheme, files) for w in wrote if w.turn not in other and (w.text or w.id in files)]
+
+    def _subjects(self, db: Connection, row: Row[Any], told: Iterable[Row[Any]]) -> dict[str, str]:
+        """Which ticket each turn of the conversation was about; SEVERAL where it was more than one."""
+        here = tickets.c.conversation == row.conversation
+        pairs = [(t.turn, t.ref) for t in db.execute(select(tickets.c.turn, tickets.c.ref).where(here))]
+        done = select(entries.c.ref, entries.c.said).join(tickets, tickets.c.ref == entries.c.ref)
+        pairs += [(e.said.get("turn"), e.ref) for e in db.execute(done.where(here, entries.c.by_kind == "beneficiary"))]
+        pairs += [(t.turn, _about(t)) for t in told]
+        subject: dict[str, str] = {}
+        for turn, ref in pairs:
+            if turn and ref:
+                subject[turn] = ref if subject.get(turn, ref) == ref else SEVERAL
+        return subject
+
+    # People and notices
+
+    def staff_list(self, unit: str | None = None) -> list[Staff]:
+        """Who works on tickets, of one unit or of all, by name."""
+        query = select(people).where(people.c.active, people.c.role.in_([Role.AGENT, Role.SUPERVISOR, Role.MANAGER]))
+        if unit is not None:
+            query = query.where(or_(people.c.unit == unit, people.c.unit.is_(None)))
+        with self._read() as db:
+            return [_staff(row) for row in db.execute(query.order_by(people.c.name, people.c.id))]
+
+    def remembered_keys(self, start: str) -> list[str]:
+        """The idempotency keys that begin so, and go on after a space."""
+        query = select(idempotency.c.key).where(_starts(idempotency.c.key, start + " "))
+        with self._read() as db:
+            return list(db.execute(query).scalars())
+
+    def notices(self, staff: Staff, limit: int = 10) -> list[Notice]:
+        """What the desk was told and nobody has seen: for `staff`, or for the whole of their unit; newest first."""
+        for_me = desk_notices.c.staff == staff.id
+        if staff.unit is not None:
+            for_me = or_(for_me, and_(desk_notices.c.staff.is_(None), desk_notices.c.unit == staff.unit))
+        query = (
+            select(desk_notices)
+            .join(tickets, tickets.c.ref == desk_notices.c.ref)
+            .where(desk_notices.c.seen_at.is_(None), for_me, visible(staff))
+            .order_by(desk_notices.c.id.desc())
+            .limit(limit)
+        )
+        with self._read() as db:
+            return [Notice(n.id, n.ref, n.about, n.at, n.params or {}) for n in db.execute(query)]
+
+
+def _in_view(view: View, staff: Staff) -> ColumnElement[bool]:
+    if view == "mine":
+        return tickets.c.staff == staff.id
+    if view == "unit":
+        return tickets.c.unit == staff.unit if staff.unit is not None else false()
+    return true()
+
+
+def _contains(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    return column.like(f"%{_plain(part)}%", escape=_ESCAPE)
+
+
+def _starts(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
+    return column.like(f"{_plain(part)}%", escape=_ESCAPE)
+
+
+def _plain(part: str) -> str:
+    """The text with every sign that LIKE gives a meaning to standing for itself."""
+    for sign in (_ESCAPE, "%", "_"):
+        part = part.replace(sign, _ESCAPE + sign)
+    return part
+
+
+def _broken_promise() -> ColumnElement[datetime | None]:
+    """When a promise was first broken since the ticket was filed or last reopened; null where none was."""
+    later = entries.alias()
+    reopened = exists().where(later.c.ref == entries.c.ref, later.c.verb == "reopen", later.c.seq > entries.c.seq)
+    return type_coerce(
+        select(func.min(entries.c.at))
+        .where(entries.c.ref == tickets.c.ref, entries.c.verb == "break", not_(reopened))
+        .correlate(tickets)
+        .scalar_subquery(),
+        Time(),
+    )
+
+
+def _order(moment: datetime) -> tuple[ColumnElement[int], ColumnElement[datetime]]:
+    """Urgent before late, then 1 a promise runs, 2 live without one running (answered, or waiting for the person), 3 ended."""
+    live = tickets.c.state.in_(LIVE)
+    runs = and_(live, tickets.c.answered_at.is_(None), tickets.c.state != WAITING)
+    late = or_(tickets.c.promised_for < moment, _broken_promise().is_not(None))
+    urgent = and_(live, tickets.c.urgent, tickets.c.answered_at.is_(None))
+    rank = case(
+        (and_(urgent, runs, late), LATE_AND_URGENT),
+        (urgent, URGENT),
+        (and_(runs, late), LATE),
+        (runs, 1),
+        (live, 2),
+        else_=3,
+    )
+    due = type_coerce(case((runs, tickets.c.promised_for), else_=literal(_FAR, Time())), Time())
+    return rank, due
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a page ended: the moment that the order is of, and the last row's keys."""
+
+    moment: datetime
+    rank: int
+    due: datetime
+    opened_at: datetime
+    ref: str
+
+    def written(self) -> str:
+        keys = [self.moment.isoformat(), self.rank, self.due.isoformat(), self.opened_at.isoformat(), self.ref]
+        return urlsafe_b64encode(json.dumps(keys).encode()).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, cursor: str) -> _Place:
+        """The place a cursor names; raises BadCursor."""
+        try:
+            if len(cursor) > 400:
+                raise ValueError
+            moment, rank, due, opened_at, ref = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+            times = [datetime.fromisoformat(t).astimezone(UTC) for t in (moment, due, opened_at)]
+            return cls(times[0], int(rank), times[1], times[2], str(ref))
+        except (ValueError, TypeError, OverflowError, RecursionError):
+            raise BadCursor("this cursor is not one that a page of tickets ended with") from None
+
+    def beyond(self, rank: ColumnElement[int], due: ColumnElement[datetime]) -> ColumnElement[bool]:
+        opened, ref = tickets.c.opened_at, tickets.c.ref
+        return or_(
+            rank > self.rank,
+            and_(rank == self.rank, due > self.due),
+            and_(rank == self.rank, due == self.due, opened < self.opened_at),
+            and_(rank == self.rank, due == self.due, opened == self.opened_at, ref > self.ref),
+        )
+
+
+def _about(told: Row[Any]) -> str | None:
+    """The ticket that a sentence tells of, SEVERAL, or None."""
+    params = told.params or {}
+    if told.name == ASKED_APART:
+        return SEVERAL
+    if told.ref:
+        return str(told.ref)
+    if params.get("tickets"):
+        return SEVERAL
+    return str(params["ref"]) if params.get("ref") else None
+
+
+def _out(told: Row[Any], channel: str) -> Message:
+    text = _without_receipt(told)
+    return Message(told.created_at, True, text, channel, told.name, _titles(told), delivery(told, channel))
+
+
+def _in(wrote: Row[Any], channel: str, files: Mapping[int, tuple[Attachment, ...]]) -> Message:
+    text = RECEIPT.sub("•••", wrote.text)
+    return Message(wrote.received_at, False, text, channel, files=files.get(wrote.id, ()))
+
+
+def _by_message(files: Iterable[Attachment]) -> dict[int, tuple[Attachment, ...]]:
+    """Files by the row of the inbox that they came with."""
+    found: dict[int, tuple[Attachment, ...]] = {}
+    for each in files:
+        if each.message is not None:
+            found[each.message] = (*found.get(each.message, ()), each)
+    return found
+
+
+def _titles(told: Row[Any]) -> tuple[str, ...]:
+    """What the person could press; nothing where the choices are lines of the text already."""
+    titles = tuple(str(button["title"]) for button in told.buttons or ())
+    return () if titles and told.text.endswith(f"{len(titles)}. {titles[-1]}") else titles
+
+
+def _without_receipt(told: Row[Any]) -> str:
+    """The sentence, less the code that proves whose the ticket is: that is between the house and the person."""
+    code = str((told.params or {}).get("receipt") or "")
+    text = str(told.text)
+    for shown in (shown_receipt(code), code) if code else ():
+        text = text.replace(shown, "•••")
+    return text
+
+
+def _line(row: Row[Any]) -> Line:
+    late = row.rank in (LATE_AND_URGENT, LATE)
+    return Line(
+        ref=row.ref, kind=row.kind, category=row.category, subcategory=row.subcategory, service=row.service,
+        state=row.state, unit=row.unit, staff=row.staff, staff_name=row.staff_name or "", text=row.text,
+        language=row.language, source=row.source, flags=tuple(sorted(row.flags or ())),
+        readers=tuple(row.readers or ()), hidden_from=tuple(row.hidden_from or ()), need_to_know=row.need_to_know,
+        opened_at=row.opened_at, promised_for=row.promised_for, answered_at=row.answered_at,
+        late_since=min(filter(None, (row.promised_for, row.broken))) if late else None, version=row.version,
+    )  # fmt: skip
+
+
+def _staff(row: Row[Any]) -> Staff:
+    return Staff(row.id, row.email, row.name, Role(row.role), row.unit, row.sees_all, row.active, row.language)

@@ -1,0 +1,308 @@
+"""Who is at the door: staff by a session, programs by a token.
+
+Everything is denied unless a route says who may use it (`require`, `require_scopes`), and a router
+whose route says nothing does not mount (`all_guarded`). Secrets are random, and only their hashes are stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from secrets import token_urlsafe
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+from fastapi import APIRouter, Request
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from bot.handlers.ports import Clock
+from bot.tickets.people import Actor, Role, Staff
+from bot.web.security import Origins
+
+IDLE = timedelta(hours=8)
+ABSOLUTE = timedelta(hours=12)
+SEEN_EVERY = timedelta(minutes=1)
+"""How stale a session's last use may be in the database: not every page is a write."""
+
+FREE_TRIES = 5
+"""Wrong passwords for one account from one address before the waiting starts."""
+FREE_TRIES_ADDRESS = 20
+"""The same for one network address: a whole office may sit behind it."""
+FREE_TRIES_ACCOUNT = 100
+"""The same for one account from all addresses: nobody locks a colleague out by guessing from elsewhere."""
+LONGEST_WAIT = timedelta(minutes=1)
+"""Long enough against guessing, short enough that nobody can keep a clerk out of her account."""
+REMEMBERED = timedelta(minutes=15)
+
+SCOPES = ("tickets:read", "tickets:write", "confidential")
+
+_hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)  # OWASP's profile for Argon2id
+
+
+class Account(Protocol):
+    """A member of staff and what proves that it is them."""
+
+    @property
+    def staff(self) -> Staff: ...
+    @property
+    def password_hash(self) -> str: ...
+
+
+class Session(Protocol):
+    """One browser of one member of staff, who is as they are now, not as they were when they signed in."""
+
+    @property
+    def staff(self) -> Staff: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def seen_at(self) -> datetime: ...
+
+
+class Program(Protocol):
+    """A program's key. `id` is an audit name, never the key itself."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def scopes(self) -> Iterable[str]: ...
+
+
+class Doors(Protocol):
+    """What is needed of storage (`storage.doors`), which keeps only keyed hashes of tokens."""
+
+    def staff_by_email(self, email: str) -> Account | None: ...
+    def session(self, token: str, now: datetime) -> Session | None: ...
+    def open_session(self, token: str, staff_id: str, at: datetime, expires_at: datetime) -> None: ...
+    def touch_session(self, token: str, at: datetime, expires_at: datetime | None = None) -> None: ...
+    def close_session(self, token: str) -> None: ...
+    def api_token(self, token: str) -> Program | None: ...
+
+    def guesses(self, who: str, since: datetime) -> int:
+        """How often `who` (the hash of an account or of an address) gave a wrong password since then."""
+
+    def guessed(self, who: Iterable[str], at: datetime) -> None: ...
+
+
+@dataclass(frozen=True)
+class Token:
+    """A program that is at the door."""
+
+    id: str
+    name: str
+    scopes: frozenset[str]
+
+    def actor(self) -> Actor:
+        return Actor("program", self.id, self.name)
+
+
+class SignInNeeded(Exception):
+    """Nobody is signed in, or the session has ended."""
+
+
+class Forbidden(Exception):
+    """Somebody is there, and may not. `why` names a sentence of the desk's catalogue."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class TokenRefused(Exception):
+    """A program without a token that opens this door; `missing` is a scope, or empty where the token is unknown."""
+
+    def __init__(self, missing: str = "") -> None:
+        super().__init__(missing or "unknown token")
+        self.missing = missing
+
+
+class WaitFirst(Exception):
+    """Too many wrong passwords; nothing was checked."""
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A member of staff in a session, and the word that its forms must carry."""
+
+    staff: Staff
+    token: str
+
+    @property
+    def csrf(self) -> str:
+        return csrf_of(self.token)
+
+
+def csrf_of(token: str) -> str:
+    """A word that only who holds the cookie's token can name; nothing is stored for it."""
+    return sha256(b"csrf " + token.encode()).hexdigest()
+
+
+def _hidden(who: str) -> str:
+    """A name under which wrong passwords are counted, without the address or the account in it."""
+    return "desk " + sha256(who.encode()).hexdigest()
+
+
+def hash_password(password: str) -> str:
+    """Argon2id, salted: what an account keeps of its password."""
+    return _hasher.hash(password)
+
+
+_NOBODY = _hasher.hash(token_urlsafe(16))
+
+
+def _matches(password_hash: str, password: str) -> bool:
+    try:
+        return _hasher.verify(password_hash, password)
+    except (Argon2Error, InvalidHashError):
+        return False
+
+
+class Auth:
+    """The doors of the desk and of the program API."""
+
+    def __init__(self, doors: Doors, clock: Clock, public_url: str) -> None:
+        self._doors, self._clock = doors, clock
+        self.secure = urlsplit(public_url).scheme == "https"
+        self._origins = Origins(public_url)  # the desk's own pages only, whoever may embed the chat
+        self._one_at_a_time = asyncio.Lock()
+        prefix = "__Host-" if self.secure else ""
+        self.cookie = f"{prefix}sawt_desk"
+        self.form_cookie = f"{prefix}sawt_form"
+        """Ties the sign-in form to the browser that asked for it, before there is a session."""
+
+    # Staff
+
+    async def sign_in(self, email: str, password: str, address: str, old_token: str = "") -> str | None:
+        """The token of a new session, or None for a wrong pair; whether the account exists does not show.
+
+        The session that the browser had before is closed, so a token known to others is worth nothing afterwards.
+        """
+        keys = {
+            _hidden(f"account {email.strip().casefold()} {address}"): FREE_TRIES,
+            _hidden(f"account {email.strip().casefold()}"): FREE_TRIES_ACCOUNT,
+            _hidden(f"address {address}"): FREE_TRIES_ADDRESS,
+        }
+        async with self._one_at_a_time:  # a thousand guesses at once are counted like a thousand in a row
+            return await asyncio.to_thread(self._sign_in, email, password, keys, old_token)
+
+    def _sign_in(self, email: str, password: str, keys: Mapping[str, int], old_token: str) -> str | None:
+        now = self._clock()
+        for who, free in keys.items():
+            self._wait(who, free, now)
+        account = self._doors.staff_by_email(email)
+        right = _matches((account and account.password_hash) or _NOBODY, password)
+        if account is None or not right or not account.staff.active:
+            self._doors.guessed(keys, now)
+            return None
+        token = token_urlsafe(32)
+        if old_token:
+            self._doors.close_session(old_token)
+        self._doors.open_session(token, account.staff.id, now, now + IDLE)
+        return token
+
+    def _wait(self, who: str, free: int, now: datetime) -> None:
+        """After `free` wrong passwords each further try has to wait twice as long as the one before."""
+        over = self._doors.guesses(who, now - REMEMBERED) - free
+        if over < 0:
+            return
+        pause = min(timedelta(seconds=2 ** min(over, 10)), LONGEST_WAIT)
+        if self._doors.guesses(who, now - pause):
+            raise WaitFirst
+
+    async def sign_out(self, token: str) -> None:
+        """The session is closed: the cookie opens nothing any more, wherever it was copied to."""
+        await asyncio.to_thread(self._doors.close_session, token)
+
+    async def signed_in(self, request: Request) -> SignedIn:
+        """Who is signed in; raises SignInNeeded. Role, unit and whether they are active are read anew each time."""
+        token = request.cookies.get(self.cookie, "")
+        if not token:
+            raise SignInNeeded
+        return await asyncio.to_thread(self._signed_in, token)
+
+    def _signed_in(self, token: str) -> SignedIn:
+        now = self._clock()
+        session = self._doors.session(token, now)
+        if session is None or not session.staff.active or now - session.created_at > ABSOLUTE:
+            raise SignInNeeded
+        if now - session.seen_at > SEEN_EVERY:
+            self._doors.touch_session(token, now, min(now + IDLE, session.created_at + ABSOLUTE))
+        return SignedIn(session.staff, token)
+
+    def require(self, *roles: Role) -> Callable[[Request], Coroutine[Any, Any, SignedIn]]:
+        """A dependency: somebody is signed in with one of these roles, and a form carries the session's word."""
+
+        async def guard(request: Request) -> SignedIn:
+            who = await self.signed_in(request)
+            if request.method not in ("GET", "HEAD"):
+                await self.check_form(request, who.csrf)
+            if who.staff.role not in roles:
+                raise Forbidden("error_role")
+            return who
+
+        guard.guarded = frozenset(roles)  # type: ignore[attr-defined]
+        return guard
+
+    def same_origin(self, request: Request) -> bool:
+        """False where a page of another site sent this."""
+        return self._origins.judge(request.headers) != "refused"
+
+    async def check_form(self, request: Request, word: str) -> None:
+        """Raises Forbidden where the form comes from elsewhere or lacks the word."""
+        given = (await request.form()).get("csrf") if self.same_origin(request) else None
+        if not isinstance(given, str) or not hmac.compare_digest(given.encode(), word.encode()):
+            raise Forbidden("error_form")
+
+    def set_cookie(self, response: Response, name: str, value: str) -> None:
+        """A cookie that scripts cannot read and other sites' forms do not carry. It ends with the browser."""
+        response.set_cookie(name, value, path="/", secure=self.secure, httponly=True, samesite="lax")
+
+    def drop_cookie(self, response: Response, name: str) -> None:
+        response.delete_cookie(name, path="/", secure=self.secure, httponly=True, samesite="lax")
+
+    # Programs
+
+    def require_scopes(self, *scopes: str) -> Callable[[Request], Coroutine[Any, Any, Token]]:
+        """A dependency: the request carries a token with all of these scopes."""
+
+        async def guard(request: Request) -> Token:
+            scheme, _, value = request.headers.get("authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not value.strip():
+                raise TokenRefused
+            # Found by its keyed hash, so how long the look-up takes says nothing about the token.
+            program = await asyncio.to_thread(self._doors.api_token, value.strip())
+            if program is None:
+                raise TokenRefused
+            token = Token(program.id, program.name, frozenset(program.scopes))
+            for scope in scopes:
+                if scope not in token.scopes:
+                    raise TokenRefused(scope)
+            return token
+
+        guard.guarded = frozenset(scopes)  # type: ignore[attr-defined]
+        return guard
+
+
+def public(route: Callable[..., Any]) -> Callable[..., Any]:
+    """Says of a route that it is for everybody, so that leaving out a guard is never an accident."""
+    route.public = True  # type: ignore[attr-defined]
+    return route
+
+
+def all_guarded(router: APIRouter) -> APIRouter:
+    """The router, where every route says who may use it; raises RuntimeError for one that does not."""
+    for route in router.routes:
+        if not isinstance(route, APIRoute) or getattr(route.endpoint, "public", False):
+            continue
+        if not any(getattr(d.call, "guarded", None) for d in route.dependant.dependencies):
+            raise RuntimeError(f"{route.path} does not say who may use it")
+    return router

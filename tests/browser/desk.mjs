@@ -1,0 +1,170 @@
+// The staff's pages in a real browser. node desk.mjs BASE [part of a name] [folder for pictures]
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { runAll, start } from "./browser.mjs";
+
+const require = createRequire(import.meta.url);
+const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+const [BASE, ONLY, PICTURES] = process.argv.slice(2);
+const PASSWORD = "correct horse battery";
+const browser = await start();
+
+// A fresh browser for each check; a script error, a CSP report or a request to elsewhere is a failure of it.
+async function withPage(options, check) {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+  const page = await context.newPage();
+  const wrong = [];
+  page.on("pageerror", (error) => wrong.push(String(error)));
+  page.on("console", (line) => { if (/Content Security|Refused to/.test(line.text())) wrong.push(line.text()); });
+  page.on("request", (request) => { if (!/^(data:|blob:)/.test(request.url()) && !request.url().startsWith(BASE)) wrong.push(`external: ${request.url()}`); });
+  try {
+    await check(page, context);
+    assert.deepEqual(wrong, []);
+  } finally {
+    await context.close();
+  }
+}
+
+async function signIn(page, who = "agent2") {
+  await page.goto(`${BASE}/desk/login`);
+  await page.fill("#email", `${who}@example.test`);
+  await page.fill("#password", PASSWORD);
+  await page.click(".main-button");
+  await page.waitForURL(/\/desk$/);
+}
+
+async function picture(page, name) {
+  if (PICTURES) await page.screenshot({ path: `${PICTURES}/${name}.png`, fullPage: true });
+}
+
+async function accessible(page, what) {
+  await page.evaluate(AXE);  // not a script tag: our CSP would refuse it, as it should
+  const told = await page.evaluate(() => axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] }));
+  assert.deepEqual(told.violations.map((v) => `${what}: ${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`), []);
+}
+
+const wide = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+const focused = (page) => page.evaluate(() => {
+  const it = document.activeElement;
+  return it.id || it.getAttribute("href") || it.textContent.trim();
+});
+
+const checks = {
+  "every page is accessible, fits 360 px and asks nobody else": async () => {
+    for (const [language, width] of [["ar", 1440], ["ar", 360], ["en", 1440], ["en", 360]]) {
+      await withPage({ viewport: { width, height: 800 } }, async (page) => {
+        const look = async (name) => {
+          assert.ok((await wide(page)) <= 0, `${name} is wider than ${width} px`);
+          await picture(page, `${name}-${language}-${width}`);
+          await accessible(page, `${name} ${language} ${width}`);
+        };
+        await page.goto(`${BASE}/desk/login?lang=${language}`);
+        await look("login");
+        await signIn(page, "supervisor");
+        await page.goto(`${BASE}/desk?view=all&state=any`);
+        await look("list");
+        await page.goto(`${BASE}/desk?view=mine`);
+        await look("empty");
+        await page.goto(`${BASE}/desk?view=all&state=any&kind=suggestion`);
+        await page.click("a.matter");
+        await look("ticket");
+        for (const summary of await page.locator("details summary").all()) await summary.click();
+        await page.click("details.transfer button");
+        await page.evaluate(() => document.querySelectorAll("details.transfer [required]").forEach((f) => f.removeAttribute("required")));
+        await page.click("details.transfer button");
+        await page.waitForSelector(".alert.bad");
+        await look("refused");
+        await page.goto(`${BASE}/desk/channels`);
+        await look("channels");
+        await page.goto(`${BASE}/desk/tickets/6000000000`);
+        await look("unknown");
+      });
+    }
+  },
+
+  "photos are seen and recordings heard on the ticket, from our own door": async () => withPage({}, async (page) => {
+    await signIn(page, "supervisor");
+    await page.goto(`${BASE}/desk?view=all&state=any&kind=suggestion`);
+    await page.click("a.matter");
+    const photo = page.locator(".file img");
+    await photo.scrollIntoViewIfNeeded();
+    await page.waitForFunction(() => document.querySelector(".file img").naturalWidth > 0);
+    const heard = await page.evaluate(async () => {
+      const sound = document.querySelector(".file audio");
+      sound.muted = true;
+      await sound.play();
+      await new Promise((done) => sound.addEventListener("timeupdate", done, { once: true }));
+      return sound.duration;
+    });
+    assert.equal(heard, 1);
+  }),
+
+  "a reply by keyboard alone": async () => withPage({}, async (page) => {
+    await signIn(page);
+    await page.keyboard.press("Tab");
+    assert.equal(await focused(page), "#main");
+    await page.keyboard.press("Enter");
+    let steps = 0;
+    const inList = () => page.evaluate(() => document.activeElement.matches("a.matter"));
+    while (!(await inList()) && steps++ < 30) await page.keyboard.press("Tab");
+    const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineWidth);
+    assert.notEqual(outline, "0px", "the focus is visible");
+    const first = await focused(page);
+    await page.keyboard.press("j");
+    assert.notEqual(await focused(page), first);
+    await page.keyboard.press("k");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/tickets/);
+    for (steps = 0; (await focused(page)) !== "reply-text" && steps < 40; steps++) await page.keyboard.press("Tab");
+    assert.equal(await focused(page), "reply-text");
+    await page.keyboard.type("صدرت رخصتك اليوم.");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/done=reply/);
+    assert.equal(await focused(page), "status");
+    assert.match(await page.textContent("ol.talk"), /صدرت رخصتك اليوم/);
+  }),
+
+  "without scripts everything works": async () => withPage({ javaScriptEnabled: false }, async (page) => {
+    await signIn(page);
+    await page.click("a.matter >> nth=1");
+    await page.fill("#note-text", "ملاحظة بلا سكربت");
+    await page.click(".box.note button");
+    await page.waitForURL(/done=note/);
+    assert.match(await page.textContent("ol.history"), /ملاحظة بلا سكربت/);
+    assert.doesNotMatch(await page.textContent("ol.talk"), /ملاحظة بلا سكربت/);
+  }),
+
+  "reply, question and note are told apart at a glance": async () => withPage({}, async (page) => {
+    await signIn(page);
+    await page.click("a.matter >> nth=2");
+    const looks = await page.evaluate(() => ["reply", "ask", "note"].map((verb) => {
+      const style = getComputedStyle(document.querySelector(`.box.${verb}`));
+      return `${style.borderTopColor} ${style.borderTopStyle} ${style.backgroundColor}`;
+    }));
+    assert.equal(new Set(looks).size, 3);
+  }),
+
+  "who types is told that the ticket changed, and loses nothing": async () => withPage({}, async (page, context) => {
+    await page.clock.install();
+    await signIn(page);
+    await page.click("a.matter >> nth=2");
+    await page.fill("#reply-text", "نصف رد");
+    const other = await context.newPage();
+    await other.goto(page.url());
+    await other.fill("#note-text", "ملاحظة زميل");
+    await other.click(".box.note button");
+    await other.waitForURL(/done=note/);
+    await page.clock.fastForward(21_000);
+    await page.waitForSelector("#changed:not([hidden])");
+    assert.equal(await page.inputValue("#reply-text"), "نصف رد");
+    await page.click(".box.reply button");
+    await page.waitForSelector(".alert.bad");
+    assert.equal(await page.inputValue("#reply-text"), "نصف رد");
+    assert.match(await page.textContent(".alert.bad"), /ملاحظة داخلية/);
+  }),
+};
+
+await runAll(checks, ONLY);
+await browser.close();

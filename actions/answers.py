@@ -25,7 +25,7 @@ BY_CATEGORY = {
     "facilities": "hours",
 }
 """What is told first where no word says which part is meant."""
-NAMED = 0.85
+NAMED = 0.8
 """From this confidence on a service is the one that is meant."""
 PERHAPS = 0.55
 """From this confidence on a service is worth asking about."""

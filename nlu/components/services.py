@@ -33,26 +33,41 @@ SERVICES = "services"
 # Short words in front of Arabic words, and endings that say whose or how many: not part of what a service is called.
 _FRONT = ("وال", "بال", "فال", "كال", "عال", "لل", "ال", "و", "ب", "ل", "ف")
 _BACK = ("اتي", "اتنا", "تي", "تنا", "ته", "تها", "ات", "ين", "ون", "ها", "هم", "نا", "كم", "ي", "ه", "ت")
+# The same of English words: renew, renewing, renewal.
+_BACK_LATIN = ("ings", "als", "ing", "al", "ed", "es", "s", "e")
+_AMERICAN = {"licens": "licenc"}
 
 # Its stem is that of safety (السلامة), which services are named after.
 _GREETING = frozenset({"السلام", "سلام"})
 
 
 def stem(word: Text) -> Text:
-    """A folded word without what Arabic hangs on it: والرخصة, رخصتي and رخصه are رخص. Never shorter than three."""
+    """A folded word without what its language hangs on it: والرخصة, رخصتي and رخصه are رخص, renewing and renewal are renew.
+
+    Never shorter than three.
+    """
     for front in _FRONT:
         if word.startswith(front) and len(word) - len(front) >= 3:
             word = word[len(front) :]
             break
-    for back in _BACK:
+    for back in _BACK_LATIN if word.isascii() else _BACK:
         if word.endswith(back) and len(word) - len(back) >= 3:
-            return word[: -len(back)]
-    return word
+            word = word[: -len(back)]
+            break
+    return _AMERICAN.get(word, word)
 
 
 class Phrase(NamedTuple):
     service: Text
     stems: Tuple[Text, ...]
+
+
+class Named(NamedTuple):
+    """How surely a message names a service, by how telling words, and whether the name stands there word by word."""
+
+    confidence: float
+    tells: float
+    whole: bool
 
 
 def _stems(text: Text) -> Tuple[Text, ...]:
@@ -65,15 +80,15 @@ def read_stop_words(path: Path) -> FrozenSet[Text]:
     return frozenset(stem for line in lines if not line.startswith("#") for stem in _stems(line))
 
 
-def read_phrases(folder: Path) -> List[Phrase]:
-    """Every name and synonym of the register's services."""
+def read_phrases(folder: Path, stop_words: FrozenSet[Text]) -> List[Phrase]:
+    """Every name and synonym of the register's services, without the stop words."""
     found = []
     for path in sorted(folder.glob("*.yml")):
         said = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         for service in _services_in(said):
             names = [service.get("name") or {}, service.get("synonyms") or {}]
             for words in (word for by_language in names for word in _words_in(by_language)):
-                if stems := _stems(words):
+                if stems := tuple(word for word in _stems(words) if word not in stop_words):
                     found.append(Phrase(str(service["id"]), stems))
     return sorted(set(found))
 
@@ -125,7 +140,8 @@ class ServiceLookup(GraphComponent):
             raise InvalidConfigException(f"ServiceLookup: {SURE}={config[SURE]!r}; expected above 0, at most 1.")
         folder = Path(config[FOLDER])
         self._sure, self._least, self._at_most = config[SURE], config[LEAST], config[AT_MOST]
-        self._phrases = read_phrases(folder) if folder.is_dir() else []
+        self._stop_words = read_stop_words(Path(config[STOP_WORDS]))
+        self._phrases = read_phrases(folder, self._stop_words) if folder.is_dir() else []
         services_with: Dict[Text, set] = {}
         self._phrases_with: Dict[Text, List[int]] = {}
         for at, phrase in enumerate(self._phrases):
@@ -134,11 +150,7 @@ class ServiceLookup(GraphComponent):
                 self._phrases_with.setdefault(word, []).append(at)
         count = max(1, len({phrase.service for phrase in self._phrases}))
         # A word of many services (تجديد, رخصة) tells little of which one is meant.
-        stop_words = read_stop_words(Path(config[STOP_WORDS]))
-        self._weight = {
-            word: 0.0 if word in stop_words else math.log(1 + count / len(services))
-            for word, services in services_with.items()
-        }
+        self._weight = {word: math.log(1 + count / len(services)) for word, services in services_with.items()}
 
     @classmethod
     def create(
@@ -162,27 +174,32 @@ class ServiceLookup(GraphComponent):
     def process(self, messages: List[Message]) -> List[Message]:
         for message in messages:
             tokens_ = message.get(TOKENS_NAMES[TEXT]) or []
-            said = [stem(token.text) for token in tokens_ if token.text not in _GREETING]
+            stems = (stem(token.text) for token in tokens_ if token.text not in _GREETING)
+            said = [word for word in stems if word not in self._stop_words]
             meant = {one["name"]: one["confidence"] for one in message.get(SERVICE_READING) or []}
             message.set(SERVICES, self._told(self.named(said), meant), add_to_output=True)
         return messages
 
-    def _told(self, named: Dict[Text, Tuple[float, float]], meant: Dict[Text, float]) -> List[Dict[Text, Any]]:
+    def _told(self, named: Dict[Text, Named], meant: Dict[Text, float]) -> List[Dict[Text, Any]]:
         """The likeliest services by their names in the message and by what the message means, both together."""
         nothing = meant.get(NONE, 0.0)
-        likely = {
-            service: 1 - (1 - named.get(service, (0.0, 0.0))[0] * (1 - nothing)) * (1 - meant.get(service, 0.0))
-            for service in {*named, *meant} - {NONE}
-        }
+        if any(name.whole for name in named.values()):
+            # The head learned from some messages of each service; the register's owner knows what it is called.
+            nothing /= 3
+        likely = {service: meant.get(service, 0.0) for service in {*named, *meant} - {NONE}}
+        for service, name in named.items():
+            likely[service] = 1 - (1 - name.confidence * (1 - nothing)) * (1 - likely[service])
         # Of two that are equally sure, the one whose words tell more comes first.
-        order = sorted(likely, key=lambda service: (-likely[service], -named.get(service, (0, 0))[1], service))
+        order = sorted(
+            likely, key=lambda service: (-likely[service], -named[service].tells if service in named else 0, service)
+        )
         if not order or likely[order[0]] < max(self._least, nothing):
             return []
         told = [service for service in order[: self._at_most] if likely[service] >= BESIDE]
         return [{"id": service, "confidence": round(likely[service], 3)} for service in told]
 
-    def named(self, said: List[Text]) -> Dict[Text, Tuple[float, float]]:
-        """The services that these stems name: how surely, and by how telling words.
+    def named(self, said: List[Text]) -> Dict[Text, Named]:
+        """The services that these stems name.
 
         A name that is part of another whole name in the message is not its own: «تجديد الرخصة الصناعية» names the renewal,
         not the licence.
@@ -190,35 +207,32 @@ class ServiceLookup(GraphComponent):
         places: Dict[Text, List[int]] = {}
         for at, word in enumerate(said):
             places.setdefault(word, []).append(at)
-        best: Dict[Text, Tuple[Tuple[float, float], FrozenSet[Text]]] = {}
+        best: Dict[Text, Tuple[Named, FrozenSet[Text]]] = {}
         whole: List[Tuple[Text, FrozenSet[Text]]] = []
         for at in sorted({at for word in places for at in self._phrases_with.get(word, ())}):
             phrase = self._phrases[at]
-            score, stems = self._score(phrase.stems, said, places), frozenset(phrase.stems)
-            if score[0] >= self._sure:
+            name, stems = self._name(phrase.stems, said, places), frozenset(phrase.stems)
+            if name.confidence >= self._sure:
                 if stems <= places.keys():
                     whole.append((phrase.service, stems))
-                if phrase.service not in best or score > best[phrase.service][0]:
-                    best[phrase.service] = (score, stems)
+                if phrase.service not in best or name > best[phrase.service][0]:
+                    best[phrase.service] = (name, stems)
         return {
-            service: score
-            for service, (score, stems) in best.items()
+            service: name
+            for service, (name, stems) in best.items()
             if not any(other != service and stems < longer for other, longer in whole)
         }
 
-    def _score(self, stems: Tuple[Text, ...], said: List[Text], places: Dict[Text, List[int]]) -> Tuple[float, float]:
-        """How sure, and by how telling words."""
-        whole = sum(self._weight[word] for word in stems)
-        if not whole:
-            return (0.0, 0.0)
-        there = sum(self._weight[word] for word in stems if word in places)
+    def _name(self, stems: Tuple[Text, ...], said: List[Text], places: Dict[Text, List[int]]) -> Named:
+        all_of_it = sum(self._weight[word] for word in stems)
         if any(_stand_at(stems, said, at) for at in places.get(stems[0], ())):
-            return (min(0.98, 0.8 + 0.05 * whole), whole)
-        told = {word for word in stems if word in places and self._weight[word]}
+            return Named(min(0.98, 0.8 + 0.05 * all_of_it), all_of_it, True)
+        told = {word for word in stems if word in places}
         # One word of a longer name is nobody's name, and Chinese characters apart from each other are other words.
         if len(told) < 2 or any("\u3400" <= word[0] <= "\u9fff" for word in told):
-            return (0.0, 0.0)
-        return (0.8 * there / whole, there)
+            return Named(0.0, 0.0, False)
+        there = sum(self._weight[word] for word in stems if word in places)
+        return Named(0.8 * there / all_of_it, there, False)
 
 
 def _stand_at(stems: Tuple[Text, ...], said: List[Text], at: int) -> bool:

@@ -171,21 +171,38 @@ def test_a_name_inside_a_longer_name_is_not_meant(tmp_path, tokenizer):
         assert [found["id"] for found in message.get("services")] == ids, text
 
 
-def test_meaning_finds_a_service_that_no_word_names_and_doubts_one_that_is_not_meant(lookup, tokenizer):
-    meant = _tokenized(tokenizer, "ابي ازيد خط انتاج ثاني")
-    meant.set(SERVICE_READING, [{"name": "licence", "confidence": 0.8}, {"name": "none", "confidence": 0.1}])
-    lookup.process([meant])
-    assert meant.get("services") == [{"id": "licence", "confidence": 0.8}]
-    named = _tokenized(tokenizer, "كم رسوم الرخصه الصناعيه")
-    lookup.process([named])
-    sure = named.get("services")[0]["confidence"]
-    named.set(SERVICE_READING, [{"name": "none", "confidence": 0.95}])
-    lookup.process([named])
-    assert sure > 0.8 and named.get("services") == []
+def _services(lookup, tokenizer, text, reading):
+    message = _tokenized(tokenizer, text)
+    message.set(SERVICE_READING, [{"name": name, "confidence": confidence} for name, confidence in reading.items()])
+    lookup.process([message])
+    return message.get("services")
+
+
+def test_meaning_finds_a_service_that_no_word_names(lookup, tokenizer):
+    found = _services(lookup, tokenizer, "ابي ازيد خط انتاج ثاني", {"licence": 0.8, "none": 0.1})
+    assert found == [{"id": "licence", "confidence": 0.8}]
+
+
+@pytest.mark.parametrize("text", ["كم رسوم الرخصه الصناعيه", "what does renewing an industrial license cost?"])
+def test_a_name_said_whole_is_doubted_and_never_overruled_by_meaning(lookup, tokenizer, text):
+    sure = _services(lookup, tokenizer, text, {})[0]
+    doubted = _services(lookup, tokenizer, text, {"none": 0.95})[0]
+    assert sure["id"] == doubted["id"] == "licence"
+    assert sure["confidence"] > 0.8 > doubted["confidence"] > 0.4
+
+
+def test_a_name_said_in_pieces_is_overruled_by_meaning(tmp_path, tokenizer):
+    (tmp_path / "move.yml").write_text("id: move\nname: {ar: نقل ملكية المصنع}\n", encoding="utf-8")
+    lookup = ServiceLookup({**ServiceLookup.get_default_config(), "folder": str(tmp_path)})
+    text = "المصنع القديم وملكية الارض مالهم نقل عام"
+    assert _services(lookup, tokenizer, text, {})[0]["id"] == "move"
+    assert _services(lookup, tokenizer, text, {"none": 0.95}) == []
 
 
 def test_words_of_one_stem():
     assert len({stem(word) for word in ("رخصه", "الرخصه", "والرخصه", "رخصتي", "رخصتنا", "للرخصه")}) == 1
+    assert len({stem(word) for word in ("renew", "renewing", "renewal", "renewals", "renewed")}) == 1
+    assert len({stem(word) for word in ("licence", "license", "licences", "licensing")}) == 1
 
 
 @pytest.mark.parametrize(

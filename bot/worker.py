@@ -25,7 +25,7 @@ from actions.short import short
 from actions.words import words
 from bot.assistant import Answer, Assistant, Down, Failed, Turn
 from bot.faults import fault
-from bot.handlers import menu
+from bot.handlers import live, menu
 from bot.handlers.draft import Draft
 from bot.handlers.house import House
 from bot.handlers.ports import Conversation, Incoming, Say, Unavailable
@@ -206,6 +206,8 @@ class Worker:
         fault("turn-begun")
         self._begun[batch.talk.id] = time.monotonic()
         talk = batch.talk
+        if talk.live_ref and self._heard_live(batch):
+            return True
         turn = Turn(
             batch.dialogue, batch.turn, (batch.payload or batch.text)[:READ_CHARACTERS], batch.payload is not None,
             talk.dialogue_events, batch.slots, parts=len(batch.text) > 60 and not talk.state.get("draft"),
@@ -303,7 +305,7 @@ class Worker:
 
         Short lines sent after each other are one matter: they are waited for while no question is open.
         """
-        if self.gather <= 0:
+        if self.gather <= 0 or talk.live_ref:  # somebody listens: every line at once, as it was sent
             return rows[:1], at
         if rows[0].payload == FILES:  # an album comes as one message for each picture
             album = list(takewhile(lambda row: row.payload == FILES, rows[:LINES_A_TURN]))
@@ -325,6 +327,20 @@ class Worker:
                 wait, most = max(wait, GATHER_MORE), GATHER_MORE_AT_MOST
         last = lines[-1].received_at + timedelta(seconds=wait)
         return lines, min(last, lines[0].received_at + timedelta(seconds=most))
+
+    def _heard_live(self, batch: Batch) -> bool:
+        """The words go to who of the staff is in the conversation; False where the assistant is to answer them."""
+        at = self.house.clock()
+        with self.store.begin() as tx:
+            talk = tx.conversation(batch.talk.id)
+            assert talk is not None
+            files, stop = batch.payload == FILES, fold(batch.text).strip() in STOP_WORDS
+            pressed = _pressed(batch.payload)
+            if not live.hear(self.house, tx, talk, batch.turn, batch.text, pressed, at, files=files, stop=stop):
+                return False
+            tx.finish(batch.ids, "done", reason="said to a member of staff")
+            tx.release(talk.id, self.name)
+            return True
 
     def _store(self, batch: Batch, answer: Answer) -> None:
         """What came of a turn, in one transaction: replies, events, state, inbox done."""
@@ -486,6 +502,8 @@ class Worker:
             self.house.tick(ref)
         for conversation in self.store.undecided(now - UNDECIDED):
             self._file_undecided(conversation, now)
+        for conversation in self.store.live():
+            live.give_back(self.house, conversation)
 
     def _file_undecided(self, conversation: str, now: datetime) -> None:
         """Words in the menu's hand, or of somebody in danger, that nobody confirmed: they reach a person all the same."""

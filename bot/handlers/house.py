@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.handlers import notifications
+from bot.handlers import live, notifications
 from bot.handlers.draft import Draft
 from bot.handlers.ports import Clock, Conversation, Say, Stale, Store, Transaction
 from bot.tickets import promise as clockwork
@@ -258,6 +258,8 @@ class House:
             said["staff"] = self._assignee(ticket, str(said["staff"])).id
         promise = clockwork.promise_for(verb, ticket, said, at, self.calendar, self.policy)
         service = register.services.get(str(said.get("service", "")))
+        if verb == "join":
+            live.enter(self, tx, ticket, by, at)
         entry = ticket.apply(
             verb,
             by,
@@ -273,6 +275,8 @@ class House:
         if verb == "add" and by.kind == "beneficiary":
             for talk in tx.conversations_of(by.id):
                 tx.take_files(talk.id, ticket.ref)
+        if live.ends_with(ticket, entry):
+            live.end(tx, ticket)
         self._tell(tx, ticket, entry, at, turn)
         return entry
 
@@ -321,10 +325,12 @@ class House:
         where = where or ticket.conversation
         talk = tx.conversation(where) if notice and where else None
         if notice and talk:
+            if talk.live_ref == ticket.ref and entry.verb == "reply":
+                notice = live.spoken(notice, entry.by, str(entry.said["text"]))
             params = dict(notice.params)
             if "due" in params:
                 params["due"] = self.local(params["due"])
-            busy = turn is None and _busy(talk)
+            busy = turn is None and _busy(talk) and talk.live_ref != ticket.ref
             if busy:  # a draft or a question is open: its numbers stay in force, an answer has a button of its own
                 notice = replace(notice, asks=False, buttons=_answer_button(ticket) if notice.asks else [])
             if self.one_way(talk.address):
@@ -334,7 +340,10 @@ class House:
                 )
             tx.say(talk, turn, replace(notice, params=params, notice=turn is None), at)
             question = notifications.question_after(entry, ticket)
-            if question and turn is None and not busy:
+            if talk.live_ref == ticket.ref and entry.by.kind != "system":
+                talk.live_at = at
+                tx.save_conversation(talk)
+            elif question and turn is None and not busy:
                 talk.state = {**talk.state, "question": question}
                 tx.save_conversation(talk)
         for told in notifications.to_staff(entry, ticket):

@@ -40,7 +40,13 @@ def to_person(entry: Entry, ticket: Ticket, body_phone: str | None = None) -> Sa
         name, params["reason"] = f"notice_close_{said.get('reason', 'outcome_stands')}", ""
     if entry.verb in ("redirect", "study") and said.get("text"):
         name += "_text"
+    if entry.verb == "join":
+        params["who"] = entry.by.name
+    if entry.verb == "leave" and said.get("reason") == "unanswered":
+        name = "notice_leave_unanswered"
     buttons = _rating(ticket.ref) if entry.after in ANSWERED and entry.before != entry.after else []
+    if entry.verb == "join":
+        buttons = [{"title": "button_leave_live", "payload": '/press{"do":"leave_live"}'}]
     asks = entry.verb in ("ask", "remind")
     return Say(name, f"{ticket.ref}:{entry.seq}", params, buttons, notice=True, asks=asks, ref=ticket.ref)
 
@@ -73,6 +79,8 @@ def to_staff(entry: Entry, ticket: Ticket) -> Iterable[StaffNotice]:
         yield StaffNotice("urgent" if "urgent" in ticket.flags else "filed", ticket.unit)
     elif entry.verb == "rate" and entry.said["rating"] <= 2:
         yield StaffNotice("low_rating", ticket.unit, ticket.staff, {"rating": entry.said["rating"]})
+    elif entry.verb == "leave" and entry.by.kind != "staff":
+        yield StaffNotice("leave", ticket.unit, ticket.staff)
     elif row and row.tells & {"unit", "supervisor"}:
         about = "escalate" if "supervisor" in row.tells else entry.verb
         yield StaffNotice(about, ticket.unit, ticket.staff)

@@ -36,6 +36,11 @@ class Conversation:
     dialogue_events: int = 0
     menu: bool = False  # somebody's words wait undecided: kept by the menu, or of one in danger
     last_in_at: datetime | None = None
+    live_ref: str | None = (
+        None  # the ticket for which somebody of the staff is in the conversation: see handlers/live.py
+    )
+    live_staff: str | None = None
+    live_at: datetime | None = None  # when they last said something
 
 
 @dataclass(frozen=True)

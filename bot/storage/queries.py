@@ -141,6 +141,8 @@ class Whole:
     channel: str
     """Where the person is told: the conversation's scheme, or '' where there is none."""
     stopped: bool
+    live: str | None
+    """Who of the staff is in the conversation for this ticket; None where the assistant is."""
     late_since: datetime | None
     answered_at: datetime | None
     staff_name: str
@@ -311,6 +313,7 @@ class Queries(Channels):
             talk = db.execute(
                 select(talks.c.scheme, talks.c.stopped_at).where(talks.c.id == row.conversation)
             ).one_or_none()
+            live = db.execute(select(talks.c.live_staff).where(talks.c.live_ref == ref)).scalars().first()
             told = db.execute(
                 select(outbox, talks.c.scheme)
                 .join(talks, talks.c.id == outbox.c.conversation)
@@ -326,6 +329,7 @@ class Queries(Channels):
             ticket=rows.ticket(dict(row._mapping), [dict(each._mapping) for each in history]),
             channel=talk.scheme if talk else "",
             stopped=bool(talk and talk.stopped_at),
+            live=live,
             late_since=line.late_since,
             answered_at=line.answered_at,
             staff_name=line.staff_name,

@@ -26,6 +26,7 @@ _KEPT: tuple[str, ...] = (
     "buttons",
 )
 _KEPT += ("dialogue", "dialogue_at", "dialogue_events", "menu", "last_in_at")
+_KEPT += ("live_ref", "live_staff", "live_at")
 
 
 def conversation_row(conversation: Conversation, secrets: Secrets) -> dict[str, Any]:

@@ -246,6 +246,12 @@ class SqlStore:
         with self.read() as connection:
             return list(connection.scalars(query))
 
+    def live(self, limit: int = 1_000) -> list[str]:
+        """Conversations in which somebody of the staff is, those where they said nothing for longest first."""
+        query = select(conversations.c.id).where(conversations.c.live_ref.is_not(None))
+        with self.read() as connection:
+            return list(connection.scalars(query.order_by(conversations.c.live_at).limit(limit)))
+
     def fact(self, key: str) -> str | None:
         """A fact about the installation."""
         with self.read() as connection:

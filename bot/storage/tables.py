@@ -176,7 +176,16 @@ conversations = Table(
     _column("session_generation", Integer, "none", "browser sessions of an older one are void", server_default="0"),
     _column("worker", Words, "none", "who works on the waiting messages", nullable=True),
     _column("lease_until", Time, "none", "nobody else may work on it before then", nullable=True),
+    _column("live_ref", Words, "pseudonym", "the ticket for which somebody of the staff is in it", nullable=True),
+    _column("live_staff", Words, "staff", "who that is", nullable=True),
+    _column("live_at", Time, "about", "when they last said something", nullable=True),
     comment="One address of one person, and where the talk with it stands",
+)
+Index(
+    "ix_conversations_live",
+    conversations.c.live_at,
+    sqlite_where=text("live_ref IS NOT NULL"),
+    postgresql_where=text("live_ref IS NOT NULL"),
 )
 
 inbox = Table(

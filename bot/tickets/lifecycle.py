@@ -84,6 +84,9 @@ VERBS: Mapping[str, Verb] = _verbs(
     Verb("add", STATES, None, beneficiary=True, asks=("text",), tells=_unit),
     Verb("withdraw", LIVE, WITHDRAWN, beneficiary=True, may=_reason, tells=_both),
     Verb("rate", ANSWERED | {CLOSED}, None, beneficiary=True, asks=("rating",), may=("text",), button=False),
+    # A member of staff in the conversation itself: the assistant is silent in between.
+    Verb("join", LIVE, None, tells=_person, button=False),
+    Verb("leave", STATES, None, beneficiary=True, system=True, may=_reason, tells=_person, button=False),
     # What the clock does (postpone: a holiday was confirmed), and what the post reports (a question did not arrive).
     Verb("warn", LIVE, None, _nobody, system=True, may=_reason, tells=_unit, button=False),
     Verb("break", LIVE, None, _nobody, system=True, may=_reason, tells=_both, button=False),

@@ -261,7 +261,7 @@ class Ticket:
         A new ticket is open once somebody works on it; a waiting one goes back to where it was once its question is
         answered, or turns out never to have arrived.
         """
-        worked_on = by.kind in ("staff", "program") and row.name in ("reply", "assign", "transfer")
+        worked_on = by.kind in ("staff", "program") and row.name in ("reply", "assign", "transfer", "join")
         if self.state == lifecycle.NEW and worked_on:
             return lifecycle.OPEN
         if self.state == WAITING and row.name in ("add", "reply", "undelivered"):

@@ -21,7 +21,7 @@ LANGUAGES = ("ar", "en", "zh")
 DESK_LANGUAGES = ("ar", "en")
 
 PARAMS = values.NAMED | values.QUOTED | values.STAFF_WORDS | values.CARD | {
-    "ref", "receipt", "due", "due_day", "opening", "date", "number", "phone", "n", "days", "tickets", "rating", "version",
+    "ref", "receipt", "due", "due_day", "opening", "date", "number", "phone", "who", "n", "days", "tickets", "rating", "version",
     "limit", "count", "hours", "holiday", "branches", "about",
 }  # fmt: skip
 """What a message for the public may hold; `limit` and `count` are the chat page's."""

@@ -21,7 +21,7 @@ from bot.web.desk.words import Words, one_line, visible
 from bot.wording.values import masked
 
 TOLD = frozenset(v.name for v in VERBS.values() if v.tells & {"unit", "supervisor"}) | {
-    "filed", "urgent", "low_rating", "not_delivered",
+    "filed", "urgent", "low_rating", "not_delivered", "leave",
 }  # fmt: skip
 _NAMED = ("unit", "body", "kind", "category", "subcategory", "service", "flag")
 _LONGEST_SHOWN = 10_000
@@ -100,7 +100,7 @@ def empty(view: View, filtered: bool, counts: Counts, t: Words) -> dict[str, str
 
 
 def ticket(
-    whole: Whole, names: Mapping[str, str], t: Words, office: Office, now: datetime, sms_price: float
+    whole: Whole, names: Mapping[str, str], t: Words, office: Office, now: datetime, sms_price: float, reader: str
 ) -> dict[str, Any]:
     """The ticket's page, less its forms."""
     it = whole.ticket
@@ -114,12 +114,20 @@ def ticket(
         "clock": t.clock(reading(it, calendar, policy, now), calendar, now, policy.warn_before),
         "words": visible(it.text[:_LONGEST_SHOWN]),
         "stopped": whole.stopped,
+        "live": _live(whole.live, reader, names, t),
         "facts": _facts(whole, names, t, zone),
         "understood": _understood(it.reading, t),
         "files": [attachments.shown(each, t) for each in whole.files],
         "messages": [_message(m, whole.channel, t, zone, sms_price) for m in whole.messages],
         "history": [_entry(e, names, t, zone) for e in reversed(it.history)],
     }
+
+
+def _live(staff: str | None, reader: str, names: Mapping[str, str], t: Words) -> str:
+    """Who is in the conversation; '' where the assistant is."""
+    if staff is None:
+        return ""
+    return t("live_you") if staff == reader else t("live_colleague", who=names.get(staff, t("a_colleague")))
 
 
 def _message(m: Message, channel: str, t: Words, zone: ZoneInfo, sms_price: float) -> dict[str, Any]:

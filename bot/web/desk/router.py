@@ -409,9 +409,11 @@ class _Desk:
             request, "ticket.html", who, status,
             boxes=[f for f in made if f.verb in forms.BOXES],
             others=sorted((f for f in made if f.verb not in forms.BOXES), key=lambda f: f.verb != "resolve"),
+            join="join" in ticket.allowed(who.staff.actor()) and not whole.live and bool(whole.channel) and not whole.stopped,
+            leave=whole.live is not None and "leave" in ticket.allowed(who.staff.actor()),
             take="assign" in ticket.allowed(who.staff.actor()) and ticket.staff != who.staff.id,
             done=self.done(request, t) if not error else "", error=problem, shown=grouped(ticket.ref),
-            **pages.ticket(whole, {c.id: c.name for c in colleagues}, t, self.office, now, self.carriers.price),
+            **pages.ticket(whole, {c.id: c.name for c in colleagues}, t, self.office, now, self.carriers.price, who.staff.id),
         )  # fmt: skip
 
     async def attachment(self, request: Request, id: str, who: SignedIn) -> Response:

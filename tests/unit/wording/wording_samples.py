@@ -34,7 +34,7 @@ def sample_params(text: str = "راجعت الفرع ثلاث مرات وتأخ�
         **dict.fromkeys(("text", "answer", "question", "reason", "comment"), text),
         "ref": "6821093659", "receipt": "315204377518", "state": "open", "language": "en",
         "due": DUE, "due_day": DUE, "opening": "2026-11-29T07:30:00+03:00", "date": "2026-11-30",
-        "number": "998", "phone": "920020405", "n": 3, "days": 30, "rating": 4, "version": "2026-11",
+        "number": "998", "phone": "920020405", "who": "سارة", "n": 3, "days": 30, "rating": 4, "version": "2026-11",
         "hours": [{"first": 6, "last": 3, "hours": ["07:30", "14:30"]}], "branches": ["some_branch"],
         "holiday": {"ar": "اليوم الوطني", "en": "National Day", "zh": "国庆日"},
         "limit": "10,000", "count": 12, "tickets": [line, {**line, "due": None}],

@@ -28,9 +28,14 @@
       if (document.hidden || !changed.hidden) { return; }
       fetch("/desk/tickets/" + live.dataset.ref + "/version", { credentials: "same-origin" })
         .then(function (answer) { return answer.ok ? answer.json() : null; })
-        .then(function (now) { if (now && String(now.version) !== seen) { changed.hidden = false; } })
+        .then(function (now) {
+          if (!now || String(now.version) === seen) { return; }
+          // In a conversation what is said is shown at once; what is being typed is never lost.
+          var typing = Array.prototype.some.call(document.querySelectorAll("textarea"), function (box) { return !box.readOnly && box.value !== box.defaultValue; });
+          if (live.dataset.live && !typing) { location.reload(); } else { changed.hidden = false; }
+        })
         .catch(function () {});
-    }, 20000);
+    }, live.dataset.live ? 3000 : 20000);
   }
 
   // j and k walk the list, only while the focus is in it.

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from nlu.evaluate import calibration_error, evaluate, macro_f1, read_labelled, table
 from nlu.model import Reader
@@ -45,6 +46,23 @@ def test_no_figure_falls(result, figure):
 @pytest.mark.parametrize("figure", ["top1", "top1_of_ours", "top3_of_ours", "none"])
 def test_no_figure_of_services_falls(result, figure):
     assert result["service"][figure] >= _recorded()["all"]["service"][figure] - 2 * NOISE
+
+
+ASKED = {"ar": "كم رسوم {}؟", "en": "what documents do I need for {}", "zh": "请问{}的费用是多少？"}
+
+
+def test_a_service_called_by_its_name_is_understood(reader):
+    """Whatever its owner writes into the register as a name: nobody has to teach the model."""
+    asked = []
+    for path in sorted(Path("data/services").glob("*.yml")):
+        service = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for language, frame in ASKED.items():
+            for name in [service["name"][language], *service["synonyms"].get(language, ())]:
+                asked.append((service["id"], frame.format(name.lower())))
+    read = reader.read_all([text for _, text in asked])
+    first = [(said["services"] or [{"id": "none"}])[0]["id"] for said in read]
+    missed = [text for (wanted, text), found in zip(asked, first, strict=True) if wanted != found]
+    assert len(missed) <= 0.03 * len(asked), missed
 
 
 def test_no_source_falls(result):

@@ -17,6 +17,7 @@ from nlu.arabic.fold import fold
 TABLE = Path(__file__).parent / "asked.tsv"
 CARD = ("fee", "duration", "documents", "conditions", "steps", "hours")
 """Parts of a service's card; each has a sentence utter_card_<part>."""
+RAMADAN = re.compile("رمضان|ramadh?an|斋月")
 DESK = ("holiday", "branches", "contact", "office")
 BY_CATEGORY = {
     "fees_payment": "fee",
@@ -128,6 +129,8 @@ def _of_the_desk(said: Said, desk: Desk) -> Answer | None:
         return None
     office, part = desk.office(), asked[0]
     hours = {"hours": office["hours"]}
+    if part == "office" and office["ramadan"] and RAMADAN.search(fold(said.text)):
+        return _told(said, "utter_office_ramadan", {"hours": office["ramadan"]})
     if part == "holiday":
         name = "utter_holiday_estimated" if office["estimated"] else "utter_holiday"
         holiday = {"holiday": office["holiday"], "date": office["holiday_on"]}

@@ -69,7 +69,7 @@ class Desk:
     categories: Sequence[str]
     emergency: Callable[[str], str | None]  # the number to call for a kind of danger
     body: Callable[[str], Mapping[str, Any] | None]  # whose business a folded text is, where it is not ours: id, phone
-    office: Callable[[], Mapping[str, Any]]  # open, hours, opening, holiday, holiday_on, estimated, branches
+    office: Callable[[], Mapping[str, Any]]  # open, hours, ramadan, opening, holiday, holiday_on, estimated, branches
 
 
 KEEP: Any = object()

@@ -51,13 +51,25 @@ VERBS_SAID = {
 
 
 def verb_said(said: Said) -> str | None:
-    """What is to be done with an own ticket that is named by its number, said by a verb: digits disturb the model."""
+    """What is to be done with an own ticket that is named by its number, said by a verb: digits disturb the model.
+
+    «اضف للتذكرة انه على متصفح كروم» names none by its number: what is to be added decides how the model reads it.
+    """
     refs = named(said)
+    if not refs and said.open and _adds_to_one(said):
+        return "add"
     if not refs or find(said, refs[0]) is None:
         return None
     first = words(said.text)[:4]
     found = next((VERBS_SAID[w] for w in first if w in VERBS_SAID), None)
     return found or next((verb for w, verb in VERBS_SAID.items() if w >= HAN and w in said.text), None)
+
+
+def _adds_to_one(said: Said) -> bool:
+    found = words(said.text)
+    begins = any(VERBS_SAID.get(w) == "add" for w in found[:2]) and len(found) >= 4
+    to = {re.sub(r"^(?:لل|بال|ال|ل|ب)", "", w) for w in found[1:6]}
+    return begins and bool(to & {re.sub("^ال", "", w) for w in TICKET_WORDS})
 
 
 def mistyped(said: Said) -> str | None:

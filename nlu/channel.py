@@ -329,7 +329,14 @@ def _reading(data: Mapping[str, Any]) -> Dict[str, Any]:
 
 # Sentences read alone
 
-_SENTENCE = re.compile(r"[^\n\r\u2028\u2029]*?(?:[.!?؟…]+(?=\s|$)|[。！？]+|(?=[\n\r\u2028\u2029])|$)")
+# «وعندي شكوى ثانية», 'also I have': nobody who is in a hurry writes a full stop between two matters.
+_NEXT_MATTER = (
+    r"\s\+\s|(?<=\s)(?=و?(?:عندي|لدي|كمان عندي|بعد عندي|ايضا عندي|أيضا لدي|برضو عندي) (?:شكوى|شكوي|اقتراح|سؤال|استفسار|بلاغ|ملاحظة|مشكلة)"
+    r"|(?:and )?(?:also|another thing)[, ])|(?=另外|还有一件事)"
+)
+_SENTENCE = re.compile(
+    rf"[^\n\r\u2028\u2029]+?(?:[.!?؟…]+(?=\s|$)|[。！？]+|{_NEXT_MATTER}|(?=[\n\r\u2028\u2029])|$)|[\n\r\u2028\u2029]"
+)
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 
 

@@ -458,6 +458,7 @@ class House:
         return {
             "open": calendar.is_open(at),
             "hours": calendar.week_of(today),
+            "ramadan": calendar.week_of_ramadan(),
             "opening": self.local(calendar.next_opening(at)),
             "holiday": dict(holiday[1].name) if holiday else None,
             "holiday_on": holiday[0].isoformat() if holiday else None,

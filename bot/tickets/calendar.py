@@ -80,13 +80,11 @@ class WorkingCalendar:
 
         A run is `{"first", "last", "hours": ["07:30", "14:30"]}`, a split shift two runs.
         """
-        weekdays = groupby((6, 0, 1, 2, 3, 4, 5), self._season(day).get)
-        runs = [(hours or (), list(run)) for hours, run in weekdays]
-        return [
-            {"first": run[0], "last": run[-1], "hours": [_clock(start), _clock(end)]}
-            for hours, run in runs
-            for start, end in hours
-        ]
+        return _runs(self._season(day))
+
+    def week_of_ramadan(self) -> list[dict[str, Any]]:
+        """The same for the weeks of Ramadan; empty where they are like all others."""
+        return _runs(self.ramadan_hours)
 
     def _season(self, day: date) -> Mapping[int, Hours]:
         """The hours of that time of year, by weekday."""
@@ -227,6 +225,15 @@ class WorkingCalendar:
 @lru_cache(maxsize=4096)
 def _clock(minutes: int) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def _runs(week: Mapping[int, Hours]) -> list[dict[str, Any]]:
+    weekdays = groupby((6, 0, 1, 2, 3, 4, 5), week.get)
+    return [
+        {"first": run[0], "last": run[-1], "hours": [_clock(start), _clock(end)]}
+        for hours, run in [(hours or (), list(run)) for hours, run in weekdays]
+        for start, end in hours
+    ]
 
 
 def is_ramadan(day: date) -> bool:

@@ -23,6 +23,7 @@ from nlu.components.heads import SERVICE_READING
 
 FOLDER = "folder"
 STOP_WORDS = "stop_words"
+SAME_WORDS = "same_words"
 SURE = "sure"
 LEAST = "least"
 BESIDE = 0.01  # from this confidence on others are told beside the best one
@@ -74,21 +75,28 @@ def _stems(text: Text) -> Tuple[Text, ...]:
     return tuple(stem(token.text) for token in tokens(text) if token.text[0].isalnum())
 
 
+def read_same_words(path: Path) -> Dict[Text, Text]:
+    """The stem of a word that means the same as another, and the stem of that one."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    pairs = [line.split("\t") for line in lines if "\t" in line and not line.startswith("#")]
+    return {other: _stems(one)[0] for one, others in pairs for other in _stems(others)}
+
+
 def read_stop_words(path: Path) -> FrozenSet[Text]:
     """Stems of words that do not tell which service is meant."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     return frozenset(stem for line in lines if not line.startswith("#") for stem in _stems(line))
 
 
-def read_phrases(folder: Path, stop_words: FrozenSet[Text]) -> List[Phrase]:
-    """Every name and synonym of the register's services, without the stop words."""
+def read_phrases(folder: Path, stop_words: FrozenSet[Text], same_words: Dict[Text, Text]) -> List[Phrase]:
+    """Every name and synonym of the register's services, without the stop words, one word for all that mean the same."""
     found = []
     for path in sorted(folder.glob("*.yml")):
         said = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         for service in _services_in(said):
             names = [service.get("name") or {}, service.get("synonyms") or {}]
             for words in (word for by_language in names for word in _words_in(by_language)):
-                if stems := tuple(word for word in _stems(words) if word not in stop_words):
+                if stems := tuple(same_words.get(w, w) for w in _stems(words) if w not in stop_words):
                     found.append(Phrase(str(service["id"]), stems))
     return sorted(set(found))
 
@@ -127,6 +135,8 @@ class ServiceLookup(GraphComponent):
             FOLDER: "data/services",
             # Words that count for nothing.
             STOP_WORDS: "data/lookups/service_stop_words.txt",
+            # Words that mean the same.
+            SAME_WORDS: "data/lookups/service_words.tsv",
             # Below this share of a synonym's weight a service is not named.
             SURE: 0.65,
             # Below this confidence, names and meaning together, or where none is likelier, no service is told.
@@ -141,7 +151,8 @@ class ServiceLookup(GraphComponent):
         folder = Path(config[FOLDER])
         self._sure, self._least, self._at_most = config[SURE], config[LEAST], config[AT_MOST]
         self._stop_words = read_stop_words(Path(config[STOP_WORDS]))
-        self._phrases = read_phrases(folder, self._stop_words) if folder.is_dir() else []
+        self._same_words = read_same_words(Path(config[SAME_WORDS]))
+        self._phrases = read_phrases(folder, self._stop_words, self._same_words) if folder.is_dir() else []
         services_with: Dict[Text, set] = {}
         self._phrases_with: Dict[Text, List[int]] = {}
         for at, phrase in enumerate(self._phrases):
@@ -164,10 +175,11 @@ class ServiceLookup(GraphComponent):
 
     @classmethod
     def fingerprint_addon(cls, config: Dict[str, Any]) -> Optional[str]:
-        """The register's files and the stop words: a model is made anew when they change."""
+        """The register's files and the words beside them: a model is made anew when they change."""
         known = {**cls.get_default_config(), **config}
         digest = hashlib.sha256()
-        for path in [*sorted(Path(known[FOLDER]).glob("*.yml")), Path(known[STOP_WORDS])]:
+        words = [Path(known[STOP_WORDS]), Path(known[SAME_WORDS])]
+        for path in [*sorted(Path(known[FOLDER]).glob("*.yml")), *words]:
             digest.update(path.read_bytes() if path.is_file() else b"")
         return digest.hexdigest()
 
@@ -175,7 +187,7 @@ class ServiceLookup(GraphComponent):
         for message in messages:
             tokens_ = message.get(TOKENS_NAMES[TEXT]) or []
             stems = (stem(token.text) for token in tokens_ if token.text not in _GREETING)
-            said = [word for word in stems if word not in self._stop_words]
+            said = [self._same_words.get(word, word) for word in stems if word not in self._stop_words]
             meant = {one["name"]: one["confidence"] for one in message.get(SERVICE_READING) or []}
             message.set(SERVICES, self._told(self.named(said), meant), add_to_output=True)
         return messages

@@ -232,3 +232,17 @@ def test_asking_for_nothing_more_leaves_the_form_open(house: FakeHouse, assistan
     house.answer = lambda call: {"events": [slot("matter", "given"), SAID_ENOUGH], "responses": [reply("utter_draft")]}
     assert names(assistant.turn("self-asked", "complaint about the rain")) == ["utter_draft"]
     assert house.asked() == ["validate_ticket_form"]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("ودي تسوون موعد بالواتساب + عندي شكوى على تاخير شهادة المنشأ", 2),
+        ("اقترح عليكم موعد عن طريق الواتساب وعندي شكوى على موظف الفرع", 2),
+        ("I suggest an app for inspectors and also I want to complain about delays", 2),
+        ("建议你们增加手机应用程序另外我要投诉办理太慢了", 2),
+        ("شكوى واحدة طويلة عن تأخر المعاملة وعندي كل الأوراق والإيصالات", 0),
+    ],
+)
+def test_two_matters_without_a_full_stop_between_them(assistant: Assistant, text: str, parts: int) -> None:
+    assert len(assistant.turn("joined", text, parts=True)["parts"]) == parts

@@ -138,6 +138,14 @@ def test_our_hours(text: str) -> None:
     assert [r["response"] for r in talk(asks(text, services=[]), opened).replies] == ["utter_office_open"]
 
 
+@pytest.mark.parametrize("text", ["كم دوامكم برمضان", "what are your working hours in Ramadan?", "斋月你们几点上班"])
+def test_our_hours_in_ramadan_whatever_day_it_is(text: str) -> None:
+    got = answer(asks(text, services=[]))
+    assert names(got) == ["utter_office_ramadan"] and got.replies[0]["params"]["hours"] == OFFICE["ramadan"]
+    alike = Desk(DESK.categories, DESK.emergency, DESK.body, lambda: {**OFFICE, "ramadan": []})
+    assert [r["response"] for r in talk(asks(text, services=[]), alike).replies] == ["utter_office_closed"]
+
+
 def test_holiday_branches_and_contact() -> None:
     assert names(answer(asks("متى العطلة الرسمية الجاية", services=[]))) == ["utter_holiday"]
     assert names(answer(asks("وين فروعكم", services=[]))) == ["utter_branches"]

@@ -20,6 +20,7 @@ CATEGORIES = ["processing_delay", "digital_service", "staff_conduct", "safety_en
 OFFICE = {
     "open": False, "hours": [{"first": 6, "last": 3, "hours": ["07:30", "14:30"]}], "opening": "2026-11-29T07:30:00+03:00",
     "holiday": {"ar": "يوم التأسيس"}, "holiday_on": "2027-02-22", "estimated": False, "branches": ["riyadh"],
+    "ramadan": [{"first": 6, "last": 3, "hours": ["10:00", "15:00"]}],
 }  # fmt: skip
 DESK = Desk(
     categories=CATEGORIES,
@@ -378,3 +379,17 @@ def test_a_half_sure_reading_is_enough_where_the_words_name_a_ticket() -> None:
     known = ticket()
     got = answer(said(f"ابي اسحب تذكرتي {known['ref']}", "withdraw_ticket", 0.4, category=None, open=[known]))
     assert names(got) == ["utter_withdraw_confirm"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["اضف للتذكرة انه على متصفح كروم", "ابغى اضيف لشكواي اني دفعت مرتين", "please add to my ticket that I paid twice"],
+)
+def test_what_is_to_be_added_goes_to_the_open_ticket_however_the_model_reads_it(text: str) -> None:
+    open_one = ticket()
+    got = answer(said(text, "out_of_scope", open=[open_one]))
+    assert got.act is not None and (got.act.verb, got.act.ref) == ("add", open_one["ref"])
+
+
+def test_nothing_is_added_where_nothing_is_open() -> None:
+    assert answer(said("اضف للتذكرة انه على متصفح كروم", "out_of_scope")).act is None

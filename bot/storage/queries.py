@@ -88,6 +88,7 @@ class Line:
     late_since: datetime | None
     """The date that was not kept, or the minute after it in which the person was told so; only while nobody answered."""
     version: int
+    incident: str | None = None
 
 
 @dataclass(frozen=True)
@@ -606,6 +607,7 @@ def _line(row: Row[Any]) -> Line:
         readers=tuple(row.readers or ()), hidden_from=tuple(row.hidden_from or ()), need_to_know=row.need_to_know,
         opened_at=row.opened_at, promised_for=row.promised_for, answered_at=row.answered_at,
         late_since=min(filter(None, (row.promised_for, row.broken))) if late else None, version=row.version,
+        incident=row.incident,
     )  # fmt: skip
 
 

@@ -88,7 +88,7 @@ _PLAIN: tuple[str, ...] = (
     "category",
 )
 _PLAIN += ("subcategory", "service", "service_class", "state", "staff", "unit_needs_to_know", "beneficiary_type")
-_PLAIN += ("on_behalf", "stage", "governorate", "receipt_hash", "reading")
+_PLAIN += ("on_behalf", "stage", "governorate", "receipt_hash", "reading", "incident")
 _SETS = ("flags", "readers", "hidden_from")
 
 

@@ -310,7 +310,7 @@ tickets = Table(
     _column("opened_at", Time, "about", "when it was filed"),
     _column("unit", Words, "about", "the unit that owes the answer"),
     _column("language", Words, "about", "language to answer in"),
-    _column("source", Words, "about", "web, whatsapp, sms, telegram, phone, counter, email"),
+    _column("source", Words, "about", "web, whatsapp, sms, telegram, phone, counter, email, letter"),
     _column("contact", Words, "pseudonym", "whose it is; null where unknown", ForeignKey("contacts.id"), nullable=True),
     _column("conversation", Words, "pseudonym", "where notices go", ForeignKey("conversations.id"), nullable=True),
     _column("category", Words, "about", "what it is about", nullable=True),
@@ -550,6 +550,38 @@ leases = Table(
     _column("holder", Words, "none", "process that does it"),
     _column("until", Time, "none", "somebody else may, from then on"),
     comment="Periodic jobs of which only one may run",
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    _column("id", Words, "none", "random id", primary_key=True),
+    _column("title", Words, "none", "what happened, in a colleague's words"),
+    _column("opened_at", Time, "none", "when it was made"),
+    _column("opened_by", Words, "staff", "who made it"),
+    _column("closed_at", Time, "none", "when all were told that it is over; null before", nullable=True),
+    comment="One cause of many tickets",
+)
+
+incident_updates = Table(
+    "incident_updates",
+    metadata,
+    _column("incident", Words, "none", "the incident", ForeignKey("incidents.id"), primary_key=True),
+    _column("n", Integer, "none", "position, from 1, without gaps", primary_key=True),
+    _column("verb", Words, "none", "reply, resolve: what each of its tickets gets"),
+    _column("text", Words, "words", "what everybody is told"),
+    _column("refs", Json, "pseudonym", "the tickets it is owed to"),
+    _column("by_id", Words, "staff", "who wrote it"),
+    _column("by_name", Words, "staff", "their name, as it was then", server_default=""),
+    _column("by_role", Words, "staff", "their role, as it was then", nullable=True),
+    _column("at", Time, "none", "when"),
+    comment="What everybody of an incident is told, once each",
+)
+Index(
+    "ix_tickets_incident",
+    tickets.c.incident,
+    sqlite_where=text("incident IS NOT NULL"),
+    postgresql_where=text("incident IS NOT NULL"),
 )
 
 meta = Table(

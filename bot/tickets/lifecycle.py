@@ -70,6 +70,7 @@ VERBS: Mapping[str, Verb] = _verbs(
     Verb("escalate", LIVE, None, system=True, asks=_reason, tells=frozenset({"supervisor"})),
     Verb("classify", STATES, None, may=("kind", "category", "subcategory", "service")),
     Verb("flag", STATES, None, beneficiary=True, system=True, asks=("flag",), may=("off",), button=False),
+    Verb("link", STATES, None, asks=("incident",), may=("off",), button=False),
     Verb("resolve", LIVE, RESOLVED, asks=("text",), tells=_person, substance=True),
     Verb("close", LIVE | ANSWERED, CLOSED, system=True, asks=_reason, tells=_person),
     Verb("redirect", LIVE, REDIRECTED, asks=("body",), may=("text",), tells=_person, substance=True),

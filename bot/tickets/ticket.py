@@ -115,6 +115,7 @@ class Ticket:
     governorate: str | None = None
     receipt_hash: str | None = None
     reading: dict[str, Any] = field(default_factory=dict)
+    incident: str | None = None  # the common cause it was joined to
     history: list[Entry] = field(default_factory=list)
 
     @classmethod
@@ -248,6 +249,8 @@ class Ticket:
             case "flag" if said["flag"] == "confidential" and said.get("off") and by.role not in lifecycle.SENIORS:
                 if by.kind != "beneficiary":
                     raise NotAllowed(row.name, "only the beneficiary or a senior makes it open again", self.allowed(by))
+            case "link" if not said.get("off") and self.need_to_know:
+                raise NotAllowed(row.name, "what is read on need to know joins no incident", self.allowed(by))
             case "rate" if type(said["rating"]) is not int or not 1 <= said["rating"] <= 5:
                 raise Wrong(row.name, "rating", "is a whole number from 1 to 5")
 
@@ -288,6 +291,8 @@ class Ticket:
                 if said["flag"] == "confidential" and "confidential" in self.flags:
                     self.readers.intersection_update({self.staff} if self.staff else set())
                 self._keep_from_those_concerned(route)
+            case "link":
+                self.incident = None if said.get("off") else said["incident"]
             case "undelivered":
                 self.flags.add("needs_person")
 

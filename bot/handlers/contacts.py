@@ -154,15 +154,16 @@ class ContactLog:
             return stopped[0]
         contact = known[0].contact if known else token_hex(16)
         new = Conversation(token_hex(16), contact, ways[0], at, language)
-        new.notice_version, new.notice_at = PRIVACY, at
         tx.add_conversation(new)
         return new
 
     @staticmethod
     def _tell(tx: Transaction, talk: Conversation, filed: Say, ticket: Ticket, at: datetime) -> bool:
         """The filing goes out as a notice; before it, at a new address, who we are and what we keep."""
-        if talk.created_at == at:
-            tx.say(talk, None, Say("utter_filed_for_you", "welcome", {"version": PRIVACY}, notice=True), at)
+        if talk.notice_version is None:
+            talk.notice_version, talk.notice_at = PRIVACY, at
+            tx.save_conversation(talk)
+            tx.say(talk, None, Say("notice_contact", "welcome", {"version": PRIVACY}, notice=True), at)
         params = {**filed.params, "state": ticket.state}
         tx.say(talk, None, replace(filed, params=params, notice=True), at)
         return talk.stopped_at is None

@@ -1,7 +1,5 @@
 """/desk/new: a clerk files what came by telephone, letter, e-mail or at the counter."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -38,7 +36,7 @@ _KEY = range(16, 101)
 """How long the word is that makes a form once-only."""
 
 
-def routes(desk: Desk, router: APIRouter) -> None:
+def routes(desk: "Desk", router: APIRouter) -> None:
     worker = Annotated[SignedIn, Depends(desk.auth.require(*WORKERS))]
 
     @router.get("/new")
@@ -50,7 +48,7 @@ def routes(desk: Desk, router: APIRouter) -> None:
         return await _file(desk, request, who)
 
 
-async def _file(desk: Desk, request: Request, who: SignedIn) -> Response:
+async def _file(desk: "Desk", request: Request, who: SignedIn) -> Response:
     """Filed, added to an open ticket, or asked again with all that was typed."""
     typed = {k: v.replace("\0", "") for k, v in (await request.form()).items() if isinstance(v, str) and k != "csrf"}
     missing = {name: "error_required" for name in ASKED if not typed.get(name, "").strip()}
@@ -75,14 +73,14 @@ async def _file(desk: Desk, request: Request, who: SignedIn) -> Response:
     return await _filed(desk, request, who, done)
 
 
-def _log(desk: Desk, who: SignedIn, said: Contact, key: str, anyway: bool) -> Logged | list[Ticket]:
+def _log(desk: "Desk", who: SignedIn, said: Contact, key: str, anyway: bool) -> Logged | list[Ticket]:
     """The filing; or the open tickets on the same matter that it may belong to."""
     known = desk.contacts.again(who.staff, key)
     same = [] if known or anyway else desk.contacts.same(said, who.staff)
     return known or same or desk.contacts.log(said, who.staff, key)
 
 
-async def _add(desk: Desk, who: SignedIn, ref: str, text: str, key: str) -> Response:
+async def _add(desk: "Desk", who: SignedIn, ref: str, text: str, key: str) -> Response:
     number = desk.queries.reference(ref)
     await asyncio.to_thread(
         desk.act, number, "add", who.staff.actor(), {"text": text}, staff=who.staff, key=f"log {key}"
@@ -98,7 +96,7 @@ def _contact(typed: Mapping[str, str]) -> Contact:
 
 
 async def _form(
-    desk: Desk,
+    desk: "Desk",
     request: Request,
     who: SignedIn,
     typed: Mapping[str, str],
@@ -135,7 +133,7 @@ def _choices(name: str, t: Words) -> Sequence[Choice]:
     return t.choices(name) if name in ("kind", "category", "subcategory", "service") else ()
 
 
-async def _filed(desk: Desk, request: Request, who: SignedIn, done: Logged) -> Response:
+async def _filed(desk: "Desk", request: Request, who: SignedIn, done: Logged) -> Response:
     """What the clerk reads out: reference, receipt code and date in the person's language; the code only now."""
     t, it = desk.words(desk.language(request, who.staff)), done.ticket
     spoken = desk.read_out(done.filed.name, done.filed.params, (), it.language)[0] if done.receipt else ""

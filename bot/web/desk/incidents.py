@@ -1,7 +1,5 @@
 """Incidents at the desk: tickets of one cause are found, joined, told the same once, and resolved together."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -37,7 +35,7 @@ DAYS = timedelta(days=7)
 SHOWN, LONGEST_TITLE = 30, 200
 
 
-def routes(desk: Desk, router: APIRouter) -> None:
+def routes(desk: "Desk", router: APIRouter) -> None:
     reader = Annotated[SignedIn, Depends(desk.auth.require(*READERS))]
     worker = Annotated[SignedIn, Depends(desk.auth.require(*WORKERS))]
     pages = _Pages(desk)
@@ -68,7 +66,7 @@ def routes(desk: Desk, router: APIRouter) -> None:
 
 
 class _Pages:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: "Desk") -> None:
         self.desk, self.found = desk, Incidents(desk.queries.engine)
 
     # Joining

@@ -266,7 +266,7 @@ class _Forms(HTMLParser):
         if tag == "form":
             self._form = {}
             self.forms[given.get("action", "")] = self._form
-        elif tag == "input" and "name" in given:
+        elif tag == "input" and "name" in given and (given.get("type") != "checkbox" or "checked" in given):
             self._form[given["name"]] = given.get("value", "")
         elif tag == "select":
             self._select = given["name"]

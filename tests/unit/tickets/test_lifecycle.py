@@ -129,7 +129,7 @@ def test_a_step_that_the_table_does_not_have(kind: str, way: tuple[str, ...], ve
 
 
 def test_who_may_do_what_to_a_new_complaint() -> None:
-    work = ["reply", "ask", "note", "assign", "transfer", "extend", "escalate", "classify", "flag", "resolve", "close",
+    work = ["reply", "ask", "note", "assign", "transfer", "extend", "escalate", "classify", "flag", "link", "resolve", "close",
             "redirect", "add", "withdraw"]  # fmt: skip
     ticket = filed(NOON)
     assert ticket.allowed(MANAGER) == ticket.allowed(SUPERVISOR) == ticket.allowed(PROGRAM) == work

@@ -198,7 +198,7 @@ class Transaction(Protocol):
         """The incident with all that was told of it, locked against other writers; None where there is none."""
 
     def has_incident(self, id: str) -> bool: ...
-    def add_update(self, id: str, update: Update) -> None:
+    def add_update(self, id: str, told: Update) -> None:
         """What everybody of the incident is told next; a resolving one ends the incident."""
 
     def of_incident(self, id: str) -> list[str]:

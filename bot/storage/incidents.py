@@ -34,15 +34,15 @@ class IncidentRows:
     def has_incident(self, id: str) -> bool:
         return self.connection.scalar(select(incidents.c.id).where(incidents.c.id == id)) is not None
 
-    def add_update(self, id: str, update_: Update) -> None:
+    def add_update(self, id: str, told: Update) -> None:
         row = {
-            "incident": id, "n": update_.n, "verb": update_.verb, "text": update_.text, "refs": list(update_.refs),
-            "by_id": update_.by.id, "by_name": update_.by.name, "by_role": update_.by.role and update_.by.role.value,
-            "at": update_.at,
+            "incident": id, "n": told.n, "verb": told.verb, "text": told.text, "refs": list(told.refs),
+            "by_id": told.by.id, "by_name": told.by.name, "by_role": told.by.role and told.by.role.value,
+            "at": told.at,
         }  # fmt: skip
         self.connection.execute(insert(incident_updates), row)
-        if update_.verb == "resolve":
-            self.connection.execute(update(incidents).where(incidents.c.id == id).values(closed_at=update_.at))
+        if told.verb == "resolve":
+            self.connection.execute(update(incidents).where(incidents.c.id == id).values(closed_at=told.at))
 
     def of_incident(self, id: str) -> list[str]:
         joined = select(tickets.c.ref).where(tickets.c.incident == id, tickets.c.state.in_(LIVE))

@@ -310,7 +310,7 @@ tickets = Table(
     _column("opened_at", Time, "about", "when it was filed"),
     _column("unit", Words, "about", "the unit that owes the answer"),
     _column("language", Words, "about", "language to answer in"),
-    _column("source", Words, "about", "web, whatsapp, sms, telegram, phone, counter, email, letter"),
+    _column("source", Words, "about", "web, whatsapp, sms, telegram, phone, counter, email"),
     _column("contact", Words, "pseudonym", "whose it is; null where unknown", ForeignKey("contacts.id"), nullable=True),
     _column("conversation", Words, "pseudonym", "where notices go", ForeignKey("conversations.id"), nullable=True),
     _column("category", Words, "about", "what it is about", nullable=True),

@@ -295,8 +295,19 @@ class House:
         if verb == "add" and by.kind == "beneficiary":
             for talk in tx.conversations_of(by.id):
                 tx.take_files(talk.id, ticket.ref)
+        if verb == "limit" and ticket.contact:
+            self._limit(tx, ticket.contact, at + timedelta(hours=int(said["hours"])))
         self._tell(tx, ticket, entry, at, turn)
         return entry
+
+    @staticmethod
+    def _limit(tx: Transaction, contact: str, until: datetime) -> None:
+        """All addresses of the person have the numbered menu alone until then; it ends by itself."""
+        for known in tx.conversations_of(contact):
+            talk = tx.conversation(known.id)
+            if talk is not None:
+                talk.limited_until = until
+                tx.save_conversation(talk)
 
     def _unknown(self, register: Register, said: Mapping[str, Any]) -> list[str]:
         """What is named and not in the register, one sentence each."""

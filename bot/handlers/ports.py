@@ -37,6 +37,7 @@ class Conversation:
     dialogue_events: int = 0
     menu: bool = False  # somebody's words wait undecided: kept by the menu, or of one in danger
     last_in_at: datetime | None = None
+    limited_until: datetime | None = None  # the numbered menu alone answers before then
 
 
 @dataclass(frozen=True)

@@ -148,6 +148,7 @@ class Whole:
     messages: list[Message] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     files: list[Attachment] = field(default_factory=list)
+    limited_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -310,7 +311,7 @@ class Queries(Channels):
                 return None
             history = db.execute(select(entries).where(entries.c.ref == ref).order_by(entries.c.seq)).all()
             talk = db.execute(
-                select(talks.c.scheme, talks.c.stopped_at).where(talks.c.id == row.conversation)
+                select(talks.c.scheme, talks.c.stopped_at, talks.c.limited_until).where(talks.c.id == row.conversation)
             ).one_or_none()
             told = db.execute(
                 select(outbox, talks.c.scheme)
@@ -327,6 +328,7 @@ class Queries(Channels):
             ticket=rows.ticket(dict(row._mapping), [dict(each._mapping) for each in history]),
             channel=talk.scheme if talk else "",
             stopped=bool(talk and talk.stopped_at),
+            limited_until=talk.limited_until if talk and talk.limited_until and talk.limited_until > now else None,
             late_since=line.late_since,
             answered_at=line.answered_at,
             staff_name=line.staff_name,

@@ -25,7 +25,7 @@ _KEPT: tuple[str, ...] = (
     "state",
     "buttons",
 )
-_KEPT += ("dialogue", "dialogue_at", "dialogue_events", "menu", "last_in_at")
+_KEPT += ("dialogue", "dialogue_at", "dialogue_events", "menu", "last_in_at", "limited_until")
 
 
 def conversation_row(conversation: Conversation, secrets: Secrets) -> dict[str, Any]:

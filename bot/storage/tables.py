@@ -174,6 +174,7 @@ conversations = Table(
     _column("seq_out", Integer, "none", "number of the last message out", server_default="0"),
     _column("created_at", Time, "about", "when this address first wrote"),
     _column("session_generation", Integer, "none", "browser sessions of an older one are void", server_default="0"),
+    _column("limited_until", Time, "about", "the numbered menu alone answers before then", nullable=True),
     _column("worker", Words, "none", "who works on the waiting messages", nullable=True),
     _column("lease_until", Time, "none", "nobody else may work on it before then", nullable=True),
     comment="One address of one person, and where the talk with it stands",

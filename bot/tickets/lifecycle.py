@@ -71,6 +71,8 @@ VERBS: Mapping[str, Verb] = _verbs(
     Verb("classify", STATES, None, may=("kind", "category", "subcategory", "service")),
     Verb("flag", STATES, None, beneficiary=True, system=True, asks=("flag",), may=("off",), button=False),
     Verb("link", STATES, None, asks=("incident",), may=("off",), button=False),
+    Verb("threat", STATES, None, asks=("text",), tells=frozenset({"supervisor"}), button=False),
+    Verb("limit", STATES, None, SENIORS, asks=("hours", "reason"), button=False),
     Verb("resolve", LIVE, RESOLVED, asks=("text",), tells=_person, substance=True),
     Verb("close", LIVE | ANSWERED, CLOSED, system=True, asks=_reason, tells=_person),
     Verb("redirect", LIVE, REDIRECTED, asks=("body",), may=("text",), tells=_person, substance=True),

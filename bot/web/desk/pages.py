@@ -21,7 +21,7 @@ from bot.web.desk.words import Words, one_line, visible
 from bot.wording.values import masked
 
 TOLD = frozenset(v.name for v in VERBS.values() if v.tells & {"unit", "supervisor"}) | {
-    "filed", "urgent", "low_rating", "not_delivered",
+    "filed", "urgent", "low_rating", "not_delivered", "threat",
 }  # fmt: skip
 _NAMED = ("unit", "body", "kind", "category", "subcategory", "service", "flag")
 _LONGEST_SHOWN = 10_000
@@ -57,7 +57,7 @@ def line(each: Line, t: Words, office: Office, now: datetime) -> dict[str, Any]:
     return {
         "ref": each.ref,
         "shown": shown(each.ref),
-        "first": one_line(each.text),
+        "first": t("abuse_hidden") if "abuse" in each.flags else one_line(each.text),
         "kind": t.name("kind", each.kind),
         "category": t.name("category", each.category),
         "service": t.name("service", each.service),
@@ -113,6 +113,9 @@ def ticket(
         "state": t(f"state_{it.state}"),
         "flags": _flags(it.flags),
         "incident": it.incident,
+        "abusive": "abuse" in it.flags,
+        "limited": t("limited_until", when=t.moment(whole.limited_until, zone)) if whole.limited_until else "",
+        "has_address": it.contact is not None,
         "may_join": not it.need_to_know and it.state in LIVE,
         "clock": t.clock(reading(it, calendar, policy, now), calendar, now, policy.warn_before),
         "words": visible(it.text[:_LONGEST_SHOWN]),
@@ -256,6 +259,8 @@ def _entry(e: Entry, names: Mapping[str, str], t: Words, zone: ZoneInfo) -> dict
     details = [(t(f"field_{name}"), _named(name, e.said[name], t)) for name in _NAMED if e.said.get(name)]
     if "staff" in e.said:
         details.append((t("field_staff"), names.get(str(e.said["staff"]), t("a_colleague"))))
+    if "hours" in e.said:
+        details.append((t("field_hours"), t(f"limit_{e.said['hours']}")))
     if "rating" in e.said:
         details.append((t("field_rating"), f"{e.said['rating']} / 5"))
     if e.verb == "file" and e.by.kind == "staff":

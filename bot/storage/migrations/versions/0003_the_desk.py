@@ -38,6 +38,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("incident", "n", name=op.f("pk_incident_updates")),
         comment="What everybody of an incident is told, once each",
     )
+    with op.batch_alter_table("conversations", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column(
+                "limited_until", tables.Time(), nullable=True, comment="the numbered menu alone answers before then"
+            )
+        )
+
     with op.batch_alter_table("tickets", schema=None) as batch_op:
         batch_op.create_index(
             "ix_tickets_incident",

@@ -59,6 +59,7 @@ def test_a_contact_is_a_ticket_like_every_other(the_desk: Desk) -> None:
     assert talk["scheme"] == "sms" and talk["notice_version"] and ticket.contact == talk["contact"]
     told = rows(the_desk, outbox)
     assert [line["name"] for line in told] == ["notice_contact", "utter_filed"] and all(r["notice"] for r in told)
+    assert "سجّل موظفنا موضوعك" in told[0]["text"] and "إشعار الخصوصية" in told[0]["text"]
     page = plain(clerk.get(f"/desk/tickets/{ticket.ref}").text)
     assert "تسجيلها نيابة عن المستفيد" in page and "سارة القحطاني" in page and "شخص آخر" in page
     assert code(page) == "" and code(plain(the_desk.browser("agent2").get("/desk").text)) == ""

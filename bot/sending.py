@@ -71,8 +71,8 @@ class OneWay:
 
 STATUS = "template_status"
 """The sentence of the template that tells a ticket's state: reference and state, nothing that anybody wrote."""
-PRIVATE = ("text", "reason", "question", "answer")
-"""Parameters that hold somebody's words: such a line is read behind `reply 1` only."""
+PRIVATE = ("text", "reason", "question", "answer", "body")
+"""Parameters that hold somebody's words, or whose business it is: such a line is read behind `reply 1` only."""
 
 
 class TemplatesInvalid(ValueError):

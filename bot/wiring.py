@@ -20,6 +20,7 @@ from bot.dispatch import READ, Dispatcher
 from bot.faults import fault
 from bot.fetching import Fetcher
 from bot.files import FileRoom
+from bot.handlers.contacts import ContactLog
 from bot.handlers.house import House
 from bot.handlers.ports import Say
 from bot.handlers.receive import Reception
@@ -111,6 +112,19 @@ class Rooms:
         number, sender = address.identifier, self.settings.twilio_sms_from
         allowed = address.scheme == "whatsapp" and country(number) in self.settings.sms_countries
         return Address("sms", number, sender) if allowed and self._carried("sms") else None
+
+    def contacts(self) -> ContactLog:
+        """Where clerks file what came by telephone, letter, e-mail or at the counter."""
+        return ContactLog(self.house, self._ways)
+
+    def _ways(self, number: str) -> list[Address]:
+        """The addresses at which a telephone number can be told."""
+        settings, ways = self.settings, list[Address]()
+        if self._carried("sms") and country(number) in settings.sms_countries:
+            ways.append(Address("sms", number, settings.twilio_sms_from))
+        if self._carried("whatsapp"):
+            ways.append(Address("whatsapp", number, settings.twilio_whatsapp_from))
+        return ways
 
     def _ask_to_read(self, row: ToSend) -> None:
         """Once for each closed window: that there is something to read, and how."""

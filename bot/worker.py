@@ -208,6 +208,9 @@ class Worker:
         talk = batch.talk
         if talk.live_ref and self._heard_live(batch):
             return True
+        if talk.limited_until is not None and self.house.clock() < talk.limited_until:
+            self._by_menu(batch, "the desk limited this address to the menu")
+            return True
         turn = Turn(
             batch.dialogue, batch.turn, (batch.payload or batch.text)[:READ_CHARACTERS], batch.payload is not None,
             talk.dialogue_events, batch.slots, parts=len(batch.text) > 60 and not talk.state.get("draft"),
@@ -412,7 +415,7 @@ class Worker:
             tx.wait_again(batch.ids)
             tx.release(batch.talk.id, self.name)
 
-    def _by_menu(self, batch: Batch) -> None:
+    def _by_menu(self, batch: Batch, why: str = "the assistant gave no answer") -> None:
         """The numbered menu answers; what it handled is never driven again."""
         at = self.house.clock()
         with self.store.begin() as tx:
@@ -431,12 +434,12 @@ class Worker:
             if not outcome.file:
                 self._menu_waits(talk, outcome, at)
                 tx.save_conversation(talk)
-                tx.finish(batch.ids, "menu", reason="the assistant gave no answer")
+                tx.finish(batch.ids, "menu", reason=why)
                 tx.release(talk.id, self.name)
         if outcome.file and outcome.draft:
             self.house.file(batch.talk.id, batch.turn, outcome.draft)
             with self.store.begin() as tx:
-                tx.finish(batch.ids, "menu", reason="the assistant gave no answer")
+                tx.finish(batch.ids, "menu", reason=why)
                 tx.release(batch.talk.id, self.name)
 
     @staticmethod

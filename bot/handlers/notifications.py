@@ -81,6 +81,8 @@ def to_staff(entry: Entry, ticket: Ticket) -> Iterable[StaffNotice]:
         yield StaffNotice("low_rating", ticket.unit, ticket.staff, {"rating": entry.said["rating"]})
     elif entry.verb == "leave" and entry.by.kind != "staff":
         yield StaffNotice("leave", ticket.unit, ticket.staff)
+    elif entry.verb == "threat":
+        yield StaffNotice("threat", ticket.unit)  # whoever works on it: its supervisors hear of a threat
     elif row and row.tells & {"unit", "supervisor"}:
         about = "escalate" if "supervisor" in row.tells else entry.verb
         yield StaffNotice(about, ticket.unit, ticket.staff)

@@ -88,6 +88,7 @@ class Line:
     late_since: datetime | None
     """The date that was not kept, or the minute after it in which the person was told so; only while nobody answered."""
     version: int
+    incident: str | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,7 @@ class Whole:
     messages: list[Message] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     files: list[Attachment] = field(default_factory=list)
+    limited_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -311,7 +313,7 @@ class Queries(Channels):
                 return None
             history = db.execute(select(entries).where(entries.c.ref == ref).order_by(entries.c.seq)).all()
             talk = db.execute(
-                select(talks.c.scheme, talks.c.stopped_at).where(talks.c.id == row.conversation)
+                select(talks.c.scheme, talks.c.stopped_at, talks.c.limited_until).where(talks.c.id == row.conversation)
             ).one_or_none()
             live = db.execute(select(talks.c.live_staff).where(talks.c.live_ref == ref)).scalars().first()
             told = db.execute(
@@ -330,6 +332,7 @@ class Queries(Channels):
             channel=talk.scheme if talk else "",
             stopped=bool(talk and talk.stopped_at),
             live=live,
+            limited_until=talk.limited_until if talk and talk.limited_until and talk.limited_until > now else None,
             late_since=line.late_since,
             answered_at=line.answered_at,
             staff_name=line.staff_name,
@@ -610,6 +613,7 @@ def _line(row: Row[Any]) -> Line:
         readers=tuple(row.readers or ()), hidden_from=tuple(row.hidden_from or ()), need_to_know=row.need_to_know,
         opened_at=row.opened_at, promised_for=row.promised_for, answered_at=row.answered_at,
         late_since=min(filter(None, (row.promised_for, row.broken))) if late else None, version=row.version,
+        incident=row.incident,
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ _KEPT: tuple[str, ...] = (
 )
 _KEPT += ("dialogue", "dialogue_at", "dialogue_events", "menu", "last_in_at")
 _KEPT += ("live_ref", "live_staff", "live_at")
+_KEPT += ("dialogue", "dialogue_at", "dialogue_events", "menu", "last_in_at", "limited_until")
 
 
 def conversation_row(conversation: Conversation, secrets: Secrets) -> dict[str, Any]:
@@ -89,7 +90,7 @@ _PLAIN: tuple[str, ...] = (
     "category",
 )
 _PLAIN += ("subcategory", "service", "service_class", "state", "staff", "unit_needs_to_know", "beneficiary_type")
-_PLAIN += ("on_behalf", "stage", "governorate", "receipt_hash", "reading")
+_PLAIN += ("on_behalf", "stage", "governorate", "receipt_hash", "reading", "incident")
 _SETS = ("flags", "readers", "hidden_from")
 
 

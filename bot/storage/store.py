@@ -20,6 +20,7 @@ from bot.handlers.ports import Clock, Conversation, Incoming, Json, Say, Stale
 from bot.storage import rows
 from bot.storage.crypto import Secrets
 from bot.storage.database import Writers, insert_once, unavailable
+from bot.storage.incidents import IncidentRows
 from bot.storage.tables import (
     attachments,
     contacts,
@@ -264,7 +265,7 @@ class SqlStore:
                 connection.execute(self.once_meta, {"key": key, "value": value})
 
 
-class SqlTransaction:
+class SqlTransaction(IncidentRows):
     """`Transaction` of the ports, on one connection, used by one thread."""
 
     def __init__(self, store: SqlStore, connection: Connection) -> None:

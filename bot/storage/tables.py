@@ -174,6 +174,7 @@ conversations = Table(
     _column("seq_out", Integer, "none", "number of the last message out", server_default="0"),
     _column("created_at", Time, "about", "when this address first wrote"),
     _column("session_generation", Integer, "none", "browser sessions of an older one are void", server_default="0"),
+    _column("limited_until", Time, "about", "the numbered menu alone answers before then", nullable=True),
     _column("worker", Words, "none", "who works on the waiting messages", nullable=True),
     _column("lease_until", Time, "none", "nobody else may work on it before then", nullable=True),
     _column("live_ref", Words, "pseudonym", "the ticket for which somebody of the staff is in it", nullable=True),
@@ -559,6 +560,38 @@ leases = Table(
     _column("holder", Words, "none", "process that does it"),
     _column("until", Time, "none", "somebody else may, from then on"),
     comment="Periodic jobs of which only one may run",
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    _column("id", Words, "none", "random id", primary_key=True),
+    _column("title", Words, "none", "what happened, in a colleague's words"),
+    _column("opened_at", Time, "none", "when it was made"),
+    _column("opened_by", Words, "staff", "who made it"),
+    _column("closed_at", Time, "none", "when all were told that it is over; null before", nullable=True),
+    comment="One cause of many tickets",
+)
+
+incident_updates = Table(
+    "incident_updates",
+    metadata,
+    _column("incident", Words, "none", "the incident", ForeignKey("incidents.id"), primary_key=True),
+    _column("n", Integer, "none", "position, from 1, without gaps", primary_key=True),
+    _column("verb", Words, "none", "reply, resolve: what each of its tickets gets"),
+    _column("text", Words, "words", "what everybody is told"),
+    _column("refs", Json, "pseudonym", "the tickets it is owed to"),
+    _column("by_id", Words, "staff", "who wrote it"),
+    _column("by_name", Words, "staff", "their name, as it was then", server_default=""),
+    _column("by_role", Words, "staff", "their role, as it was then", nullable=True),
+    _column("at", Time, "none", "when"),
+    comment="What everybody of an incident is told, once each",
+)
+Index(
+    "ix_tickets_incident",
+    tickets.c.incident,
+    sqlite_where=text("incident IS NOT NULL"),
+    postgresql_where=text("incident IS NOT NULL"),
 )
 
 meta = Table(

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bot.handlers.incidents import Incidents
 from bot.handlers.ports import Unavailable
 from bot.web.api import router as api
 from bot.web.auth import Auth
@@ -61,6 +62,9 @@ def public_app(rooms: Rooms, assistant: Probe, news: Callable[[Delivery], Awaita
             file_path=rooms.file_room.path,
             carriers=_carriers(rooms),
             aside_seen=rooms.doors.aside_seen,
+            contacts=rooms.contacts(),
+            incidents=Incidents(rooms.house),
+            read_out=rooms.store.render,
         )
     )
     app.include_router(

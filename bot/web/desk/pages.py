@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from bot.storage.queries import Counts, Line, Message, Notice, Question, View, Whole
 from bot.tickets.calendar import WorkingCalendar
 from bot.tickets.groups import grouped_by_meaning
-from bot.tickets.lifecycle import VERBS
+from bot.tickets.lifecycle import LIVE, VERBS
 from bot.tickets.promise import Policy, reading
 from bot.tickets.reference import shown
 from bot.tickets.ticket import KINDS, Entry, Ticket, Wrong
@@ -21,7 +21,7 @@ from bot.web.desk.words import Words, one_line, visible
 from bot.wording.values import masked
 
 TOLD = frozenset(v.name for v in VERBS.values() if v.tells & {"unit", "supervisor"}) | {
-    "filed", "urgent", "low_rating", "not_delivered", "leave",
+    "filed", "urgent", "low_rating", "not_delivered", "leave", "threat",
 }  # fmt: skip
 _NAMED = ("unit", "body", "kind", "category", "subcategory", "service", "flag")
 _LONGEST_SHOWN = 10_000
@@ -57,7 +57,7 @@ def line(each: Line, t: Words, office: Office, now: datetime) -> dict[str, Any]:
     return {
         "ref": each.ref,
         "shown": shown(each.ref),
-        "first": one_line(each.text),
+        "first": t("abuse_hidden") if "abuse" in each.flags else one_line(each.text),
         "kind": t.name("kind", each.kind),
         "category": t.name("category", each.category),
         "service": t.name("service", each.service),
@@ -65,6 +65,7 @@ def line(each: Line, t: Words, office: Office, now: datetime) -> dict[str, Any]:
         "staff": each.staff_name,
         "state": t(f"state_{each.state}"),
         "flags": _flags(each.flags),
+        "incident": each.incident,
         "clock": t.line_clock(each, office.calendar(each.unit), now, office.policy().warn_before),
     }
 
@@ -111,6 +112,11 @@ def ticket(
         "version": it.version,
         "state": t(f"state_{it.state}"),
         "flags": _flags(it.flags),
+        "incident": it.incident,
+        "abusive": "abuse" in it.flags,
+        "limited": t("limited_until", when=t.moment(whole.limited_until, zone)) if whole.limited_until else "",
+        "has_address": it.contact is not None,
+        "may_join": not it.need_to_know and it.state in LIVE,
         "clock": t.clock(reading(it, calendar, policy, now), calendar, now, policy.warn_before),
         "words": visible(it.text[:_LONGEST_SHOWN]),
         "stopped": whole.stopped,
@@ -216,6 +222,8 @@ def _facts(whole: Whole, names: Mapping[str, str], t: Words, zone: ZoneInfo) -> 
         (t("opened"), t.moment(it.opened_at, zone)),
         (t("channel"), t(f"source_{it.source}")),
         (t("field_language"), t(f"language_{it.language}")),
+        (t("field_beneficiary_type"), t(f"beneficiary_{it.beneficiary_type}") if it.beneficiary_type else ""),
+        (t("field_on_behalf"), t("on_behalf_yes") if it.on_behalf else ""),
     ]
     return [(label, value) for label, value in rows if value]
 
@@ -259,19 +267,31 @@ def _entry(e: Entry, names: Mapping[str, str], t: Words, zone: ZoneInfo) -> dict
     details = [(t(f"field_{name}"), _named(name, e.said[name], t)) for name in _NAMED if e.said.get(name)]
     if "staff" in e.said:
         details.append((t("field_staff"), names.get(str(e.said["staff"]), t("a_colleague"))))
+    if "hours" in e.said:
+        details.append((t("field_hours"), t(f"limit_{e.said['hours']}")))
     if "rating" in e.said:
         details.append((t("field_rating"), f"{e.said['rating']} / 5"))
+    if e.verb == "file" and e.by.kind == "staff":
+        details.append((t("channel"), t(f"source_{e.said.get('channel', 'phone')}")))
+        details.append((t("field_on_behalf"), t("on_behalf_yes") if e.said.get("on_behalf") else ""))
     if e.promise:
         details.append((t("promised"), t("promised_until", due=e.promise.due.astimezone(zone).isoformat())))
     told = [str(e.said[name]) for name in ("text", "reason") if isinstance(e.said.get(name), str) and e.verb != "file"]
     return {
         "verb": e.verb,
         "who": who,
-        "what": t(f"did_{e.verb}"),
+        "what": t(_did(e)),
         "when": t.moment(e.at, zone),
         "details": [(label, value) for label, value in details if value],
         "words": visible("\n".join(told)[:_LONGEST_SHOWN]) if e.by.kind != "system" else "",
     }
+
+
+def _did(e: Entry) -> str:
+    """The name of what was done; filing by staff, and leaving an incident, are told apart."""
+    if e.verb == "file" and e.by.kind == "staff":
+        return "did_log"
+    return "did_unlink" if e.verb == "link" and e.said.get("off") else f"did_{e.verb}"
 
 
 def _named(what: str, value: Any, t: Words) -> str:

@@ -16,7 +16,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from bot.handlers.contacts import ContactLog
 from bot.handlers.house import UnknownTicket
+from bot.handlers.incidents import Incidents
 from bot.handlers.ports import Clock, Stale, Unavailable
 from bot.storage.files import Attachment
 from bot.storage.queries import BadCursor, Queries, Question, View
@@ -28,8 +30,11 @@ from bot.tickets.ticket import Incomplete, NotAllowed, Ticket, Wrong
 from bot.web.act import Act
 from bot.web.auth import Auth, Forbidden, SignedIn, SignInNeeded, WaitFirst, all_guarded, csrf_of, public
 from bot.web.desk import attachments, channels, forms, pages
+from bot.web.desk import contacts as contact_pages
+from bot.web.desk import incidents as incident_pages
 from bot.web.desk import words as said_as
 from bot.web.desk.channels import Carriers
+from bot.web.desk.contacts import ReadOut
 from bot.web.desk.words import LANGUAGES, Catalogues, Words
 
 HERE = Path(__file__).parent
@@ -59,18 +64,25 @@ def router(
     file_path: Callable[[str], Path],
     carriers: Carriers,
     aside_seen: Callable[[int, datetime], bool],
+    contacts: ContactLog,
+    incidents: Incidents,
+    read_out: ReadOut,
 ) -> APIRouter:
     """The desk under /desk.
 
     `register()` is the ministry's data as it is now; `notices_seen` marks a member of staff's notices up to an id as seen;
     `file_path` tells where the file of a hash lies; `aside_seen` marks what was set aside as dealt with.
     """
-    return _Desk(
-        queries, act, auth, register, catalogues, office, clock, notices_seen, file_path, carriers, aside_seen
-    ).router()
+    made = _Desk(queries, act, auth, register, catalogues, office, clock, notices_seen, file_path, carriers, aside_seen)
+    made.contacts, made.incidents, made.read_out = contacts, incidents, read_out
+    return made.router()
 
 
 class _Desk:
+    contacts: ContactLog
+    incidents: Incidents
+    read_out: ReadOut
+
     def __init__(
         self,
         queries: Queries,
@@ -168,6 +180,8 @@ class _Desk:
                 return RedirectResponse("/desk/channels?done=aside", 303)
             return await self.error(request, 404, "error_not_there")
 
+        contact_pages.routes(self, desk)
+        incident_pages.routes(self, desk)
         return all_guarded(desk)
 
     # Pages

@@ -19,7 +19,9 @@ from sqlalchemy import insert, select, update
 
 from bot import seeding
 from bot.files import FileRoom
+from bot.handlers.contacts import ContactLog
 from bot.handlers.house import House
+from bot.handlers.incidents import Incidents
 from bot.handlers.ports import Conversation, Say
 from bot.sending import SmsBudget
 from bot.storage.crypto import Secrets
@@ -264,7 +266,7 @@ class _Forms(HTMLParser):
         if tag == "form":
             self._form = {}
             self.forms[given.get("action", "")] = self._form
-        elif tag == "input" and "name" in given:
+        elif tag == "input" and "name" in given and (given.get("type") != "checkbox" or "checked" in given):
             self._form[given["name"]] = given.get("value", "")
         elif tag == "select":
             self._select = given["name"]
@@ -273,7 +275,7 @@ class _Forms(HTMLParser):
             self._form[self._select] = given["value"]
 
 
-def make(engine: Any, register: Register, clock: Any, url: str = URL, folder: Path | None = None) -> Desk:
+def make(engine: Any, register: Register, clock: Any, url: str = URL, folder: Path | None = None, ways: bool = True) -> Desk:
     """The desk and the API over a database that holds STAFF; files lie in `folder`."""
     store = _store(engine, clock)
     doors, queries, post = Doors(store), Queries(engine, fold), Post(store)
@@ -295,6 +297,8 @@ def make(engine: Any, register: Register, clock: Any, url: str = URL, folder: Pa
             queries=queries, act=house.act, auth=auth, register=lambda: register, catalogues=catalogues(),
             office=office, clock=clock, notices_seen=doors.notices_seen, file_path=room.path if room else None,
             carriers=carriers, aside_seen=doors.aside_seen,
+            contacts=ContactLog(house, lambda number: [Address("sms", number, "+15005550006")] if ways else []),
+            incidents=Incidents(house), read_out=store.render,
         )
     )  # fmt: skip
     app.include_router(api.router(queries=queries, act=house.act, auth=auth, register=lambda: register, clock=clock))

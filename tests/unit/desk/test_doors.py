@@ -180,6 +180,7 @@ def _routes(the_desk: Desk) -> list[APIRoute]:
 
 PUBLIC = {"/desk/login", "/desk/static/{name}", "/api/openapi.json"}
 READING = {"agent", "agent2", "audit", "supervisor", "manager", "oversight"}
+WORKING = READING - {"oversight"}
 MATRIX = {
     ("GET", "/desk"): READING,
     ("POST", "/desk/logout"): set(STAFF),
@@ -191,6 +192,14 @@ MATRIX = {
     ("GET", "/desk/tickets/{ref}"): READING,
     ("GET", "/desk/tickets/{ref}/version"): READING,
     ("POST", "/desk/tickets/{ref}/{verb}"): READING,
+    ("GET", "/desk/new"): WORKING,
+    ("POST", "/desk/new"): WORKING,
+    ("GET", "/desk/tickets/{ref}/incident"): WORKING,
+    ("POST", "/desk/incidents"): WORKING,
+    ("GET", "/desk/incidents/{id}"): READING,
+    ("POST", "/desk/incidents/{id}/tell"): WORKING,
+    ("POST", "/desk/incidents/{id}/go-on"): WORKING,
+    ("POST", "/desk/incidents/{id}/leave"): WORKING,
     ("GET", "/api/v1/tickets"): set(),
     ("GET", "/api/v1/tickets/{ref}"): set(),
     ("POST", "/api/v1/tickets/{ref}/{verb}"): set(),

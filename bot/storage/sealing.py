@@ -11,7 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, exists, insert, literal_column, or_, select, text, tuple_, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Table,
+    exists,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 
 from bot.storage.signing import digest, link, mac
 from bot.storage.store import SqlStore
@@ -24,7 +37,7 @@ BEGAN = "began"
 """The link after which no row without a keyed hash is sealed: what was there before the chain was, is before it."""
 START = ""
 
-_unsealed = literal_column("NOT sealed")
+_unsealed: ColumnElement[bool] = literal_column("NOT sealed", Boolean())
 """Written as in the partial indexes, so that both databases use them."""
 _last = select(seals.c.n, seals.c.chain).order_by(seals.c.n.desc()).limit(1)
 _began = exists(select(seals.c.n).where(seals.c.what == BEGAN)).select()
@@ -102,7 +115,8 @@ class _Chain:
     def __init__(self, store: SqlStore, connection: Connection, at: datetime) -> None:
         self._secrets, self._connection, self._at = store.secrets, connection, at
         last = connection.execute(_last).first()
-        self._n, self._end = (last.n, last.chain) if last else (0, START)
+        self._n: int = last.n if last else 0
+        self._end: str = last.chain if last else START
         self._new: list[dict[str, Any]] = []
 
     def add(self, what: str, key: str, row_digest: str) -> None:

@@ -40,7 +40,9 @@ class Verdict:
 def verify(engine: Engine, secrets: Secrets, seen: str = "") -> Verdict:
     """Everything, from the first link on. `seen` is a head that was written down before: it must still be there."""
     verdict = Verdict()
-    isolated = engine if engine.dialect.name == "sqlite" else engine.execution_options(isolation_level="REPEATABLE READ")
+    isolated = (
+        engine if engine.dialect.name == "sqlite" else engine.execution_options(isolation_level="REPEATABLE READ")
+    )
     with unavailable(), isolated.begin() as connection:
         try:
             _chain(connection, secrets, verdict, seen)
@@ -62,7 +64,9 @@ def _chain(connection: Connection, secrets: Secrets, verdict: Verdict, seen: str
             if seal.n != n:
                 raise Broken(f"link {n} is not there: the one after {n - 1} is {seal.n}, {_which(seal)}")
             if seal.chain != link(secrets, before, n, seal.what, seal.key, seal.digest, seal.at):
-                raise Broken(f"link {n} does not follow from link {n - 1}: {_which(seal)} (or SECRET_KEY is another one)")
+                raise Broken(
+                    f"link {n} does not follow from link {n - 1}: {_which(seal)} (or SECRET_KEY is another one)"
+                )
             if seal.what != BEGAN:
                 _row(secrets, seal, rows.get((seal.what, seal.key)))
                 verdict.sealed[seal.what] += 1

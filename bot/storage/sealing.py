@@ -16,13 +16,14 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Table,
+    and_,
+    bindparam,
     exists,
     insert,
     literal_column,
     or_,
     select,
     text,
-    tuple_,
     update,
 )
 
@@ -53,12 +54,24 @@ class Sealed:
     order: Sequence[Any]
     key: Callable[[Mapping[Any, Any]], str]
 
-    def having(self, keys: Sequence[str]) -> Any:
-        """The rows of these keys, as a condition; a key that can name no row names none."""
+    def near(self, keys: Sequence[str]) -> ColumnElement[bool]:
+        """A condition that holds for the rows of these keys, and for few others: one that SQLite finds by the index."""
         if self.table is audit:
-            return audit.c.id.in_([int(key) for key in keys if key.isdecimal()])
-        pairs = [key.rpartition("/") for key in keys]
-        return tuple_(entries.c.ref, entries.c.seq).in_([(ref, int(seq)) for ref, _, seq in pairs if seq.isdecimal()])
+            return audit.c.id.in_([int(key) for key in keys if _is_number(key)])
+        pairs = [(ref, int(seq)) for ref, _, seq in (key.rpartition("/") for key in keys) if _is_number(seq)]
+        return entries.c.ref.in_({ref for ref, _ in pairs}) & entries.c.seq.in_({seq for _, seq in pairs})
+
+    def looked_at(self, connection: Connection, rows: Sequence[Mapping[Any, Any]]) -> None:
+        """The sealer need not look at these rows again."""
+        named = list(self.table.primary_key.columns)
+        this = and_(*(column == bindparam(f"the_{column.name}") for column in named))
+        which = [{f"the_{column.name}": row[column.name] for column in named} for row in rows]
+        if which:
+            connection.execute(update(self.table).where(this).values(sealed=True), which)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 18
 
 
 ENTRIES = Sealed("entry", entries, (entries.c.at, entries.c.ref, entries.c.seq), lambda r: f"{r['ref']}/{r['seq']}")
@@ -104,8 +117,7 @@ class Sealer:
                 chain.add(of.what, of.key(row), digest(secrets, table, row))
             else:
                 log.error("a row of %s was not written by this house: %s", table.name, of.key(row))
-        if rows:
-            connection.execute(update(table).where(of.having([of.key(row) for row in rows])).values(sealed=True))
+        of.looked_at(connection, rows)
         return len(rows)
 
 

@@ -91,7 +91,7 @@ def _rows(connection: Connection, page: list[Row[Any]]) -> dict[tuple[str, str],
     for of in TABLES:
         keys = [seal.key for seal in page if seal.what == of.what]
         if keys:
-            query = select(of.table).where(of.having(keys))
+            query = select(of.table).where(of.near(keys))
             found |= {(of.what, of.key(row)): row for row in connection.execute(query).mappings()}
     return found
 

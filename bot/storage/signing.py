@@ -14,6 +14,7 @@ from sqlalchemy import Table
 
 from bot.storage.crypto import Secrets
 from bot.storage.database import dumps
+from bot.storage.tables import storable
 
 _LATER = {"id", "mac", "sealed"}
 """Columns that a row has not got, or that may change, when it is signed."""
@@ -46,7 +47,14 @@ def _canonical(table: Table, row: Mapping[Any, Any], without: set[str]) -> str:
     """
     named = [c.name for c in table.columns if c.name not in without]
     values = {name: _plain(row[name]) for name in named if row.get(name) is not None}
-    return json.dumps(json.loads(dumps(values)), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    written = _text(values)
+    if "\\u0000" in written or storable(written) != written:  # it will be stored without what no database takes
+        written = _text(json.loads(dumps(values)))
+    return written
+
+
+def _text(values: Any) -> str:
+    return json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _plain(value: Any) -> Any:

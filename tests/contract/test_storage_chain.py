@@ -220,7 +220,10 @@ def test_what_was_there_before_the_chain_is_sealed_as_it_was_found(house: House)
 def test_more_than_a_batch_and_more_than_a_page(house: House) -> None:
     office, many = Office(house), BATCH + PAGE + 10
     office.audit_reading(AGENT, "read_list", NOW, [f"{6 * 10**9 + n}" for n in range(many)])
-    assert [Sealer(house).seal(NOW) for _ in range(3)] == [BATCH, PAGE, 10]
+    found = []
+    while Sealer(house).waiting():
+        found.append(Sealer(house).seal(NOW))
+    assert max(found) == BATCH and sum(found) == many
     assert judged(house).sealed["audit"] == many
     with house.engine.begin() as connection:
         connection.execute(delete(audit).where(audit.c.ref == str(6 * 10**9 + many - 2)))

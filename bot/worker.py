@@ -31,6 +31,7 @@ from bot.handlers.house import House
 from bot.handlers.ports import Conversation, Incoming, Say, Unavailable
 from bot.handlers.receive import FILES, first_language
 from bot.storage.queue import Queue
+from bot.storage.sealing import BATCH, Sealer
 from bot.storage.store import SqlStore, SqlTransaction
 from bot.tickets.lifecycle import LIVE
 from nlu.arabic.flags import flags
@@ -49,6 +50,8 @@ DOWN_PATIENCE = 20.0
 """Seconds without an assistant before the menu takes over."""
 TYPING_AFTER = 0.5
 """Seconds after which a person is shown that an answer is being worked on."""
+SEAL_EVERY, SEAL_ON = 1.0, 0.1
+"""Seconds between looks for what is not in the chain yet; and where there was more than one batch of it."""
 HOPELESS = timedelta(seconds=5)
 """How long a conversation waits whose lines could not be taken."""
 UNDECIDED = timedelta(seconds=60)
@@ -98,7 +101,7 @@ class Worker:
         """`typing` shows that an answer is being worked on; `forget` removes a file that nothing names any more."""
         self.forget = forget
         self.store, self.house, self.assistant, self.variants = store, house, assistant, variants
-        self.queue = Queue(store)
+        self.queue, self.sealer = Queue(store), Sealer(store)
         self.name = f"worker-{os.getpid()}"
         self.gather, self.turns, self.typing = gather, turns, typing
         self._wake = asyncio.Event()
@@ -116,7 +119,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `stop`. Never raises for a single message's sake."""
-        beside = [asyncio.create_task(self._clock()), asyncio.create_task(self._show_typing())]
+        beside = [asyncio.create_task(each) for each in (self._clock(), self._show_typing(), self._seal())]
         try:
             while not self._stopping:
                 pause = 0.5
@@ -496,6 +499,22 @@ class Worker:
             except Exception:
                 log.exception("the clock failed")
             await asyncio.sleep(5)
+
+    async def _seal(self) -> None:
+        """History and audit become links of the chain, a moment after they were committed."""
+        while True:
+            pause = SEAL_EVERY
+            try:
+                if await asyncio.to_thread(self.sealer.waiting):
+                    now = self.house.clock()
+                    if await asyncio.to_thread(self.queue.lease, "seal", self.name, now + timedelta(seconds=15)):
+                        more = await asyncio.to_thread(self.sealer.seal, now) >= BATCH
+                        pause = SEAL_ON if more else SEAL_EVERY
+            except Unavailable:
+                log.warning("the sealer waits for storage")
+            except Exception:
+                log.exception("the sealer failed")
+            await asyncio.sleep(pause)
 
     def tick(self, now: datetime) -> None:
         """Everything that is due now, each in a transaction of its own."""

@@ -9,11 +9,12 @@ from sqlalchemy import and_, func, or_, select, update
 
 from bot.storage.accounts import Accounts
 from bot.storage.tables import desk_notices, guesses, set_aside
+from bot.storage.trail import Trail
 from bot.tickets.people import Staff
 
 
-class Doors(Accounts):
-    """Accounts, with the memory of wrong passwords and of what was seen."""
+class Doors(Accounts, Trail):
+    """Accounts, with the memory of wrong passwords and of what was seen, and the audit."""
 
     def guesses(self, who: str, since: datetime) -> int:
         """How often `who` was wrong since then."""

@@ -40,6 +40,7 @@ from bot.storage.sight import visible
 from bot.storage.tables import Time, attachments, desk_notices, entries, idempotency, inbox, outbox, tickets
 from bot.storage.tables import conversations as talks
 from bot.storage.tables import staff as people
+from bot.storage.trail_rows import TrailRows
 from bot.tickets.lifecycle import LIVE, STATES, WAITING
 from bot.tickets.people import Role, Staff
 from bot.tickets.reference import is_reference, shown_receipt
@@ -172,6 +173,7 @@ class Queries(Channels):
     def __init__(self, engine: Engine, fold: Callable[[str], str]) -> None:
         super().__init__(engine)
         self._fold = fold
+        self.trail = TrailRows(engine)
 
     def reference(self, text: str) -> str:
         """The digits of what somebody gave as a reference: any digits, spaces and hyphens."""

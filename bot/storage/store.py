@@ -21,6 +21,7 @@ from bot.storage import rows
 from bot.storage.crypto import Secrets
 from bot.storage.database import Writers, insert_once, unavailable
 from bot.storage.incidents import IncidentRows
+from bot.storage.signing import signed
 from bot.storage.tables import (
     attachments,
     contacts,
@@ -561,7 +562,9 @@ class SqlTransaction(IncidentRows):
         row = rows.ticket_row(ticket, self._store.fold, self._store.due)
         if not self.connection.execute(self._store.once_ticket, {**row, "turn": turn}).rowcount:
             return False
-        self.connection.execute(_add_entries, [rows.entry_row(ticket.ref, entry) for entry in ticket.history])
+        secrets = self._store.secrets
+        history = [signed(secrets, entries, rows.entry_row(ticket.ref, entry)) for entry in ticket.history]
+        self.connection.execute(_add_entries, history)
         return True
 
     def ticket(self, ref: str) -> Ticket | None:
@@ -581,7 +584,7 @@ class SqlTransaction(IncidentRows):
             raise Stale(ref, self.connection.scalar(select(tickets.c.version).where(tickets.c.ref == ref)) or 0)
         new = [rows.entry_row(ref, entry) for entry in ticket.history if entry.seq > version]
         if new:
-            self.connection.execute(_add_entries, new)
+            self.connection.execute(_add_entries, [signed(self._store.secrets, entries, row) for row in new])
 
     def tickets_of(self, contact: str) -> list[Ticket]:
         found = self.connection.execute(_tickets_of, {"an_id": contact}).mappings().all()

@@ -376,9 +376,12 @@ entries = Table(
     _column("after", Words, "about", "state after"),
     _column("said", Json, "words", "what the verb was given"),
     _column("promise", Json, "about", "a new promise: due, policy, calendar, why", nullable=True),
+    _column("mac", Words, "none", "keyed hash of the row by the house that wrote it", nullable=True),
+    _column("sealed", Boolean, "none", "the sealer has looked at it", server_default=text("false")),
     comment="The history of tickets: append only, and the record",
 )
 Index("ix_entries_at", entries.c.at)
+Index("ix_entries_unsealed", entries.c.at, sqlite_where=text("NOT sealed"), postgresql_where=text("NOT sealed"))
 
 attachments = Table(
     "attachments",
@@ -592,6 +595,40 @@ Index(
     tickets.c.incident,
     sqlite_where=text("incident IS NOT NULL"),
     postgresql_where=text("incident IS NOT NULL"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _column("id", Id, "none", "row number", primary_key=True, autoincrement=True),
+    _column("at", Time, "staff", "when"),
+    _column("by_kind", Words, "staff", "staff, program, system"),
+    _column("by_id", Words, "staff", "staff or token id; empty where nobody is known", server_default=""),
+    _column("by_name", Words, "staff", "name as it was then", server_default=""),
+    _column("what", Words, "staff", "read_ticket, read_file, unmasked, signed_in, changed_person …"),
+    _column("ref", Words, "pseudonym", "the ticket", nullable=True),
+    _column("details", Json, "staff", "ids and names of settings: never a person's words, never an address"),
+    _column("nonce", Words, "none", "random: no row can be put in a second time", unique=True),
+    _column("mac", Words, "none", "keyed hash of the row by the house that wrote it", nullable=True),
+    _column("sealed", Boolean, "none", "the sealer has looked at it", server_default=text("false")),
+    comment="Who read, unmasked, signed in, changed settings: append only",
+    sqlite_autoincrement=True,
+)
+Index("ix_audit_ref", audit.c.ref, audit.c.by_id, audit.c.at)
+Index("ix_audit_by_id", audit.c.by_id, audit.c.id)
+Index("ix_audit_unsealed", audit.c.id, sqlite_where=text("NOT sealed"), postgresql_where=text("NOT sealed"))
+
+seals = Table(
+    "seals",
+    metadata,
+    _column("n", Id, "none", "position in the chain, from 1, without gaps", primary_key=True, autoincrement=False),
+    _column("what", Words, "none", "entry, audit; began: from here on only rows with a keyed hash are sealed"),
+    _column("key", Words, "pseudonym", "which row: reference/seq of an entry, id of an audit row"),
+    _column("digest", Words, "none", "keyed hash of the whole row"),
+    _column("chain", Words, "none", "keyed hash of the link before and of this one"),
+    _column("at", Time, "none", "when it was sealed"),
+    UniqueConstraint("what", "key"),
+    comment="The chain over history and audit: what was there, in which order, and has not changed since",
 )
 
 meta = Table(

@@ -16,15 +16,18 @@ from secrets import token_urlsafe
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+import structlog
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from bot.handlers.ports import Clock
+from bot.handlers.ports import Clock, Unavailable
 from bot.tickets.people import Actor, Role, Staff
 from bot.web.security import Origins
+
+log = structlog.get_logger("sawt.web")
 
 IDLE = timedelta(hours=8)
 ABSOLUTE = timedelta(hours=12)
@@ -92,6 +95,9 @@ class Doors(Protocol):
 
     def guessed(self, who: Iterable[str], at: datetime) -> None: ...
 
+    def audit(self, by: Actor, what: str, at: datetime, ref: str | None = None, **details: Any) -> None: ...
+    def audit_reading(self, by: Actor, what: str, at: datetime, refs: Iterable[str], **details: Any) -> None: ...
+
 
 @dataclass(frozen=True)
 class Token:
@@ -123,6 +129,10 @@ class TokenRefused(Exception):
     def __init__(self, missing: str = "") -> None:
         super().__init__(missing or "unknown token")
         self.missing = missing
+
+
+class NotWritten(Unavailable):
+    """That somebody reads could not be written down, so nothing is shown: reading unlogged is not allowed."""
 
 
 class WaitFirst(Exception):
@@ -202,11 +212,14 @@ class Auth:
         right = _matches((account and account.password_hash) or _NOBODY, password)
         if account is None or not right or not account.staff.active:
             self._doors.guessed(keys, now)
+            if account is not None:
+                self._doors.audit(Actor("staff", account.staff.id, account.staff.name), "sign_in_failed", now)
             return None
         token = token_urlsafe(32)
         if old_token:
             self._doors.close_session(old_token)
         self._doors.open_session(token, account.staff.id, now, now + IDLE)
+        self._doors.audit(account.staff.actor(), "signed_in", now)
         return token
 
     def _wait(self, who: str, free: int, now: datetime) -> None:
@@ -220,7 +233,31 @@ class Auth:
 
     async def sign_out(self, token: str) -> None:
         """The session is closed: the cookie opens nothing any more, wherever it was copied to."""
-        await asyncio.to_thread(self._doors.close_session, token)
+        await asyncio.to_thread(self._sign_out, token)
+
+    def _sign_out(self, token: str) -> None:
+        now = self._clock()
+        session = self._doors.session(token, now)
+        self._doors.close_session(token)
+        if session is not None:
+            self._doors.audit(session.staff.actor(), "signed_out", now)
+
+    # What is written down
+
+    async def audit(self, by: Actor, what: str, ref: str | None = None, **details: Any) -> None:
+        """It is in the audit, or NotWritten: do it before what it tells of is shown."""
+        await asyncio.to_thread(self._written, self._doors.audit, by, what, self._clock(), ref, **details)
+
+    async def audit_reading(self, by: Actor, what: str, refs: Iterable[str], **details: Any) -> None:
+        """That `by` reads these tickets is in the audit, once in ten minutes, or NotWritten: then show nothing."""
+        await asyncio.to_thread(self._written, self._doors.audit_reading, by, what, self._clock(), refs, **details)
+
+    def _written(self, write: Callable[..., None], *given: Any, **details: Any) -> None:
+        try:
+            write(*given, **details)
+        except Exception as error:
+            log.warning("the audit could not be written", error=type(error).__name__)
+            raise NotWritten("the audit could not be written") from error
 
     async def signed_in(self, request: Request) -> SignedIn:
         """Who is signed in; raises SignInNeeded. Role, unit and whether they are active are read anew each time."""

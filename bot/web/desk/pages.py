@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bot.storage.files import Attachment
 from bot.storage.queries import Counts, Line, Message, Notice, Question, View, Whole
 from bot.tickets.calendar import WorkingCalendar
 from bot.tickets.groups import grouped_by_meaning
@@ -17,8 +18,9 @@ from bot.tickets.reference import shown
 from bot.tickets.ticket import KINDS, Entry, Ticket, Wrong
 from bot.web.desk import attachments, deliveries
 from bot.web.desk.forms import Form
+from bot.web.desk.masking import Hiding, masked
 from bot.web.desk.words import Words, one_line, visible
-from bot.wording.values import masked
+from bot.wording import values
 
 TOLD = frozenset(v.name for v in VERBS.values() if v.tells & {"unit", "supervisor"}) | {
     "filed", "urgent", "low_rating", "not_delivered", "leave", "threat",
@@ -57,7 +59,7 @@ def line(each: Line, t: Words, office: Office, now: datetime) -> dict[str, Any]:
     return {
         "ref": each.ref,
         "shown": shown(each.ref),
-        "first": t("abuse_hidden") if "abuse" in each.flags else one_line(each.text),
+        "first": t("abuse_hidden") if "abuse" in each.flags else one_line(masked(each.text[:1000])),
         "kind": t.name("kind", each.kind),
         "category": t.name("category", each.category),
         "service": t.name("service", each.service),
@@ -101,13 +103,20 @@ def empty(view: View, filtered: bool, counts: Counts, t: Words) -> dict[str, str
 
 
 def ticket(
-    whole: Whole, names: Mapping[str, str], t: Words, office: Office, now: datetime, sms_price: float, reader: str
+    whole: Whole,
+    names: Mapping[str, str],
+    t: Words,
+    office: Office,
+    now: datetime,
+    sms_price: float,
+    reader: str,
+    unmasked: bool = False,
 ) -> dict[str, Any]:
-    """The ticket's page, less its forms."""
-    it = whole.ticket
+    """The ticket's page, less its forms. Numbers in people's words are masked, unless `unmasked`."""
+    it, mask = whole.ticket, Hiding(unmasked)
     calendar, policy = office.calendar(it.unit), office.policy()
     zone = calendar.zone
-    return {
+    page = {
         "ref": it.ref,
         "version": it.version,
         "state": t(f"state_{it.state}"),
@@ -118,15 +127,16 @@ def ticket(
         "has_address": it.contact is not None,
         "may_join": not it.need_to_know and it.state in LIVE,
         "clock": t.clock(reading(it, calendar, policy, now), calendar, now, policy.warn_before),
-        "words": visible(it.text[:_LONGEST_SHOWN]),
+        "words": visible(mask(it.text)[:_LONGEST_SHOWN]),
         "stopped": whole.stopped,
         "live": _live(whole.live, reader, names, t),
         "facts": _facts(whole, names, t, zone),
         "understood": _understood(it.reading, t),
-        "files": [attachments.shown(each, t) for each in whole.files],
-        "messages": [_message(m, whole.channel, t, zone, sms_price) for m in whole.messages],
-        "history": [_entry(e, names, t, zone) for e in reversed(it.history)],
+        "files": _files(whole.files, t, mask),
+        "messages": [_message(m, whole.channel, t, zone, sms_price, mask) for m in whole.messages],
+        "history": [_entry(e, names, t, zone, mask) for e in reversed(it.history)],
     }
+    return page | {"numbers": ("shown" if unmasked else "hidden") if mask.hidden else ""}
 
 
 def _live(staff: str | None, reader: str, names: Mapping[str, str], t: Words) -> str:
@@ -136,9 +146,15 @@ def _live(staff: str | None, reader: str, names: Mapping[str, str], t: Words) ->
     return t("live_you") if staff == reader else t("live_colleague", who=names.get(staff, t("a_colleague")))
 
 
-def _message(m: Message, channel: str, t: Words, zone: ZoneInfo, sms_price: float) -> dict[str, Any]:
+def _files(found: Sequence[Attachment], t: Words, mask: Hiding) -> list[attachments.Shown]:
+    """Files as the page shows them; numbers in their names are masked, too."""
+    made = [attachments.shown(each, t) for each in found]
+    return [replace(each, name=mask(each.name)) for each in made]
+
+
+def _message(m: Message, channel: str, t: Words, zone: ZoneInfo, sms_price: float, mask: Hiding) -> dict[str, Any]:
     """One message; a channel that is not the ticket's own is named."""
-    text = m.text[:_LONGEST_SHOWN]
+    text = mask(m.text)[:_LONGEST_SHOWN]
     return {
         "ours": m.to_person,
         "who": t("the_house") if m.to_person else t("the_person"),
@@ -146,7 +162,7 @@ def _message(m: Message, channel: str, t: Words, zone: ZoneInfo, sms_price: floa
         "channel": t(f"via_{m.channel}") if m.channel != channel and not m.to_person else "",
         "text": text if m.to_person else visible(text),
         "buttons": m.buttons,
-        "files": [attachments.shown(each, t) for each in m.files],
+        "files": _files(m.files, t, mask),
         "delivery": deliveries.shown(m.delivery, t, zone, sms_price) if m.delivery else None,
     }
 
@@ -170,7 +186,7 @@ def problem(
             {"id": f"{verb}-{name}", "label": labels.get(name, name), "text": t(sentence)}
             for name, sentence in error.fields.items()
         ],
-        "changes": [_entry(e, {}, t, calendar.zone) for e in changes],
+        "changes": [_entry(e, {}, t, calendar.zone, Hiding()) for e in changes],
         "kept": "" if form else "\n".join(v for k, v in typed.items() if k in ("text", "reason")),
     }
 
@@ -197,7 +213,7 @@ def questions(group: Sequence[Question], t: Words, zone: ZoneInfo) -> dict[str, 
         "about": named[0] if named else t.name("category", group[0].category),
         "languages": [t(f"language_{code}") for code in sorted({each.language for each in group})],
         "examples": [
-            {"ref": each.ref, "shown": shown(each.ref), "words": one_line(masked(each.text))}
+            {"ref": each.ref, "shown": shown(each.ref), "words": one_line(values.masked(each.text))}
             for each in group[:QUESTIONS_SHOWN]
         ],
         "more": max(0, len(group) - QUESTIONS_SHOWN),
@@ -261,7 +277,7 @@ def _understood(read: Mapping[str, Any], t: Words) -> list[tuple[str, str, str]]
     return [row for row in rows if row[1]]
 
 
-def _entry(e: Entry, names: Mapping[str, str], t: Words, zone: ZoneInfo) -> dict[str, Any]:
+def _entry(e: Entry, names: Mapping[str, str], t: Words, zone: ZoneInfo, mask: Hiding) -> dict[str, Any]:
     """One line of the history: who, what, when, and what was said with it."""
     who = {"beneficiary": t("the_person"), "system": t("the_house")}.get(e.by.kind, e.by.name or t("a_program"))
     details = [(t(f"field_{name}"), _named(name, e.said[name], t)) for name in _NAMED if e.said.get(name)]
@@ -283,7 +299,7 @@ def _entry(e: Entry, names: Mapping[str, str], t: Words, zone: ZoneInfo) -> dict
         "what": t(_did(e)),
         "when": t.moment(e.at, zone),
         "details": [(label, value) for label, value in details if value],
-        "words": visible("\n".join(told)[:_LONGEST_SHOWN]) if e.by.kind != "system" else "",
+        "words": visible(mask("\n".join(told))[:_LONGEST_SHOWN]) if e.by.kind != "system" else "",
     }
 
 

@@ -28,8 +28,8 @@ from bot.tickets.reference import shown as grouped
 from bot.tickets.taxonomy import Register
 from bot.tickets.ticket import Incomplete, NotAllowed, Ticket, Wrong
 from bot.web.act import Act
-from bot.web.auth import Auth, Forbidden, SignedIn, SignInNeeded, WaitFirst, all_guarded, csrf_of, public
-from bot.web.desk import attachments, channels, forms, pages
+from bot.web.auth import Auth, Forbidden, NotWritten, SignedIn, SignInNeeded, WaitFirst, all_guarded, csrf_of, public
+from bot.web.desk import attachments, audit, channels, forms, pages
 from bot.web.desk import contacts as contact_pages
 from bot.web.desk import incidents as incident_pages
 from bot.web.desk import words as said_as
@@ -182,6 +182,7 @@ class _Desk:
 
         contact_pages.routes(self, desk)
         incident_pages.routes(self, desk)
+        audit.routes(self, desk)
         return all_guarded(desk)
 
     # Pages
@@ -201,6 +202,8 @@ class _Desk:
                         response = await desk.sign_in_needed(request)
                     except Forbidden as refused:
                         response = await desk.error(request, 403, refused.why)
+                    except NotWritten:
+                        response = await desk.error(request, 503, "error_not_written")
                     except Unavailable:
                         response = await desk.error(request, 503, "error_unavailable")
                     except HTTPException as refused:
@@ -396,6 +399,7 @@ class _Desk:
         error: pages.Problem | None = None,
         verb: str = "",
         typed: Mapping[str, str] | None = None,
+        unmasked: bool = False,
     ) -> Response:
         now, number = self.clock(), self.queries.reference(ref)
 
@@ -419,7 +423,7 @@ class _Desk:
             (calendar.day_of(ticket.promise.due) + timedelta(days=1)).isoformat(),
         )
         problem = pages.problem(error, made, verb, typed or {}, ticket, t, calendar) if error else None
-        return await self.page(
+        response = await self.page(
             request, "ticket.html", who, status,
             boxes=[f for f in made if f.verb in forms.BOXES],
             others=sorted((f for f in made if f.verb not in forms.BOXES), key=lambda f: f.verb != "resolve"),
@@ -427,8 +431,12 @@ class _Desk:
             leave=whole.live is not None and "leave" in ticket.allowed(who.staff.actor()),
             take="assign" in ticket.allowed(who.staff.actor()) and ticket.staff != who.staff.id,
             done=self.done(request, t) if not error else "", error=problem, shown=grouped(ticket.ref),
-            **pages.ticket(whole, {c.id: c.name for c in colleagues}, t, self.office, now, self.carriers.price, who.staff.id),
+            **pages.ticket(
+                whole, {c.id: c.name for c in colleagues}, t, self.office, now, self.carriers.price, who.staff.id, unmasked
+            ),
         )  # fmt: skip
+        await self.auth.audit_reading(who.staff.actor(), "read_ticket", [number])
+        return response
 
     async def attachment(self, request: Request, id: str, who: SignedIn) -> Response:
         """A file of a ticket that the reader may see; every other is not there, whatever the reason."""
@@ -443,6 +451,7 @@ class _Desk:
         found = await asyncio.to_thread(find)
         if found is None:
             return await self.error(request, 404, "error_not_there")
+        await self.auth.audit_reading(who.staff.actor(), "read_file", [found[0].ref or ""], file=found[0].id)
         return attachments.answer(*found)
 
     async def change(self, request: Request, ref: str, verb: str, who: SignedIn) -> Response:

@@ -189,6 +189,8 @@ MATRIX = {
     ("GET", "/desk/channels"): set(STAFF),
     ("POST", "/desk/channels/aside/{id}/seen"): {"supervisor", "manager", "admin"},
     ("GET", "/desk/files/{id}"): READING,
+    ("GET", "/desk/audit"): {"oversight", "admin"},
+    ("POST", "/desk/numbers/{ref}"): READING,
     ("GET", "/desk/tickets/{ref}"): READING,
     ("GET", "/desk/tickets/{ref}/version"): READING,
     ("POST", "/desk/tickets/{ref}/{verb}"): READING,

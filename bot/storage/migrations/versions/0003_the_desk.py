@@ -14,6 +14,57 @@ down_revision = "0002"
 def upgrade() -> None:
     """The schema of this revision."""
     op.create_table(
+        "audit",
+        sa.Column("id", tables.Id, autoincrement=True, nullable=False, comment="row number"),
+        sa.Column("at", tables.Time(), nullable=False, comment="when"),
+        sa.Column("by_kind", tables.Words(), nullable=False, comment="staff, program, system"),
+        sa.Column(
+            "by_id",
+            tables.Words(),
+            server_default="",
+            nullable=False,
+            comment="staff or token id; empty where nobody is known",
+        ),
+        sa.Column("by_name", tables.Words(), server_default="", nullable=False, comment="name as it was then"),
+        sa.Column(
+            "what",
+            tables.Words(),
+            nullable=False,
+            comment="read_ticket, read_file, unmasked, signed_in, changed_person …",
+        ),
+        sa.Column("ref", tables.Words(), nullable=True, comment="the ticket"),
+        sa.Column(
+            "details",
+            tables.Json,
+            nullable=False,
+            comment="ids and names of settings: never a person's words, never an address",
+        ),
+        sa.Column("nonce", tables.Words(), nullable=False, comment="random: no row can be put in a second time"),
+        sa.Column("mac", tables.Words(), nullable=True, comment="keyed hash of the row by the house that wrote it"),
+        sa.Column(
+            "sealed",
+            sa.Boolean(),
+            server_default=sa.text("(false)"),
+            nullable=False,
+            comment="the sealer has looked at it",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
+        sa.UniqueConstraint("nonce", name=op.f("uq_audit_nonce")),
+        comment="Who read, unmasked, signed in, changed settings: append only",
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.create_index("ix_audit_by_id", ["by_id", "id"], unique=False)
+        batch_op.create_index("ix_audit_ref", ["ref", "by_id", "at"], unique=False)
+        batch_op.create_index(
+            "ix_audit_unsealed",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("NOT sealed"),
+            postgresql_where=sa.text("NOT sealed"),
+        )
+
+    op.create_table(
         "incidents",
         sa.Column("id", tables.Words(), nullable=False, comment="random id"),
         sa.Column("title", tables.Words(), nullable=False, comment="what happened, in a colleague's words"),
@@ -22,6 +73,27 @@ def upgrade() -> None:
         sa.Column("closed_at", tables.Time(), nullable=True, comment="when all were told that it is over; null before"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_incidents")),
         comment="One cause of many tickets",
+    )
+    op.create_table(
+        "seals",
+        sa.Column(
+            "n", tables.Id, autoincrement=False, nullable=False, comment="position in the chain, from 1, without gaps"
+        ),
+        sa.Column(
+            "what",
+            tables.Words(),
+            nullable=False,
+            comment="entry, audit; began: from here on only rows with a keyed hash are sealed",
+        ),
+        sa.Column(
+            "key", tables.Words(), nullable=False, comment="which row: reference/seq of an entry, id of an audit row"
+        ),
+        sa.Column("digest", tables.Words(), nullable=False, comment="keyed hash of the whole row"),
+        sa.Column("chain", tables.Words(), nullable=False, comment="keyed hash of the link before and of this one"),
+        sa.Column("at", tables.Time(), nullable=False, comment="when it was sealed"),
+        sa.PrimaryKeyConstraint("n", name=op.f("pk_seals")),
+        sa.UniqueConstraint("what", "key", name=op.f("uq_seals_what_key")),
+        comment="The chain over history and audit: what was there, in which order, and has not changed since",
     )
     op.create_table(
         "incident_updates",
@@ -57,6 +129,27 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("live_ref IS NOT NULL"),
             postgresql_where=sa.text("live_ref IS NOT NULL"),
+        )
+
+    with op.batch_alter_table("entries", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("mac", tables.Words(), nullable=True, comment="keyed hash of the row by the house that wrote it")
+        )
+        batch_op.add_column(
+            sa.Column(
+                "sealed",
+                sa.Boolean(),
+                server_default=sa.text("(false)"),
+                nullable=False,
+                comment="the sealer has looked at it",
+            )
+        )
+        batch_op.create_index(
+            "ix_entries_unsealed",
+            ["at"],
+            unique=False,
+            sqlite_where=sa.text("NOT sealed"),
+            postgresql_where=sa.text("NOT sealed"),
         )
 
     with op.batch_alter_table("tickets", schema=None) as batch_op:

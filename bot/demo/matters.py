@@ -79,6 +79,8 @@ class Texts:
 def _matter(theme: Mapping[str, Any], row: Mapping[str, Any]) -> Matter:
     """A row of the file with what its theme says of it."""
     both = {**{name: theme.get(name) for name in _THEME}, **row}
+    if both["category"] != theme["category"]:  # what is more closely said of one category fits no other
+        both["subcategory"] = row.get("subcategory")
     fits, asks = row.get("fits"), row.get("asks")
     ours = row["variety"] not in LANGUAGES
     replies = [theme["replies"][n] for n in fits] if fits else theme["replies"]

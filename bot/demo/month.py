@@ -13,6 +13,7 @@ from bot import wiring
 from bot.dispatch import READ
 from bot.handlers.draft import Draft
 from bot.handlers.ports import Say
+from bot.handlers.receive import BUTTONS_REMEMBERED
 from bot.handlers.undelivered import Lost
 from bot.storage.demo import Past
 from bot.storage.post import Outcome, ToSend
@@ -104,10 +105,8 @@ class Month:
     # --- people ------------------------------------------------------------------------------------------------------
 
     def arrives(self, address: Address, language: str) -> str:
-        """The conversation of somebody who comes to one of our doors."""
-        conversation = self.rooms.reception.welcome(address, language)
-        self._carry()
-        return conversation
+        """The conversation of somebody who comes to one of our doors, and is about to write."""
+        return self.rooms.reception.welcome(address, language)
 
     def writes(
         self, conversation: str, text: str, answer: Answer, *, payload: str | None = None, reading: Any = None,
@@ -118,6 +117,7 @@ class Month:
         with self.rooms.store.begin() as tx:
             talk = tx.conversation(conversation)
             assert talk is not None
+            text = (payload and tx.offered(conversation, payload, BUTTONS_REMEMBERED)) or text
             came = tx.receive(conversation, f"demo-{self.chance.getrandbits(64):016x}", text, payload, at)
             assert came is not None
             turn = f"t{came.id}"

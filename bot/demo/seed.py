@@ -16,7 +16,7 @@ from bot.process import seed_people
 from bot.settings import Settings
 from bot.storage.demo import FACT, standing
 
-TICKETS, DAYS, TODAY = 220, 30, 9
+TICKETS, DAYS, TODAY = 220, 30, 14
 """So many tickets in so many days, the last ones within the last hours."""
 BEGUN = "begun"
 _BY_HOUR = (1, 1, 0, 0, 1, 2, 4, 8, 14, 18, 20, 18, 15, 12, 10, 9, 9, 9, 10, 12, 12, 10, 6, 3)

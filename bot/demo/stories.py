@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from actions.matter import confirm_buttons, shown
-from actions.said import Answer, button
+from actions.said import Answer, payload
 from actions.tickets import rate
 from bot.demo.matters import Matter, Texts
 from bot.demo.month import Month, Story
@@ -19,8 +19,8 @@ from nlu.arabic.flags import danger_kind
 
 TRANSFERS = ("industrial_licensing", "industrial_enablement", "digital_services", "finance", "exports_and_products")
 FATES = {
-    "solved": 38, "answered_first": 12, "asked": 13, "silent": 5, "transferred": 7, "extended": 5, "late": 9,
-    "withdrawn": 3, "reopened": 7, "unreachable": 5,
+    "solved": 36, "answered_first": 12, "asked": 16, "silent": 6, "transferred": 7, "extended": 5, "late": 7,
+    "withdrawn": 3, "reopened": 8, "unreachable": 5,
 }  # fmt: skip
 """Of a hundred complaints, inquiries and reports."""
 RATINGS = {5: 46, 4: 24, 3: 11, 2: 10, 1: 9}
@@ -39,7 +39,6 @@ class Stories:
         talk = self.month.arrives(address, matter.language)
         if fate == "unreachable":
             self.month.unreachable.add(talk)
-        yield self.month.later(seconds=self.chance.randint(15, 60))
         ref = yield from self._files(talk, matter)
         yield from self._fates()[fate](talk, ref, matter)
 
@@ -89,8 +88,7 @@ class Stories:
         answer.say(f"utter_draft{mark}{'_service' if draft.service else ''}", confirm_buttons(draft), **shown(draft))
         turn = month.writes(talk, matter.text, answer, reading=reading)
         yield month.later(seconds=self.chance.randint(8, 150))
-        title = {"ar": "سجّلها", "en": "Yes, file it", "zh": "登记"}[matter.language]
-        pressed = month.writes(talk, title, Answer(), payload=button("", "file")["payload"])
+        pressed = month.writes(talk, "", Answer(), payload=payload("file"))
         return month.files(talk, pressed, Draft(**{**vars(draft), "reading": {**reading, "turn": turn}}))
 
     def _reading(self, matter: Matter) -> dict[str, Any]:
@@ -297,6 +295,8 @@ class Stories:
         self.month.does(ref, "study", clerk)
         for note in matter.notes[:1]:
             self.month.does(ref, "note", clerk, text=note)
+        if matter.category == "accessibility" or self.chance.random() < 0.4:
+            self.month.does(ref, "reply", clerk, text=self.texts.common(matter, "interim"))
         yield self._hours(8, 50)
         senior = self.crowd.supervisor
         if matter.declines and self.chance.random() < 0.35:

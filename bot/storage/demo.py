@@ -47,7 +47,8 @@ class Past:
     def next_due(self) -> datetime | None:
         """When the clock of any ticket next has something to do."""
         with self._store.read() as db:
-            return db.scalar(select(func.min(tickets.c.due_at)))
+            due: datetime | None = db.scalar(select(func.min(tickets.c.due_at)))
+        return due
 
     def held(self) -> list[str]:
         """Conversations in which something waits until the person writes."""
@@ -70,7 +71,7 @@ class Past:
         """Each row (`row`, `state`, `delivered_at`, `read_at`) got so far, all in one transaction."""
         if not news:
             return
-        values = {name: bindparam(f"new_{name}") for name in ("state", "delivered_at", "read_at")}
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("state", "delivered_at", "read_at")}
         far = update(outbox).where(outbox.c.id == bindparam("row")).values(**values)
         with self._store.writers.begin() as db:
             db.execute(far, [{"row": n["row"], **{f"new_{k}": n[k] for k in values}} for n in news])

@@ -27,7 +27,7 @@ from bot.tickets.taxonomy import Register
 from bot.tickets.ticket import Incomplete, NotAllowed, Ticket, Wrong
 from bot.web.act import Act
 from bot.web.auth import Auth, Forbidden, SignedIn, SignInNeeded, WaitFirst, all_guarded, csrf_of, public
-from bot.web.desk import attachments, channels, forms, pages
+from bot.web.desk import attachments, channels, forms, handbook, pages
 from bot.web.desk import words as said_as
 from bot.web.desk.channels import Carriers
 from bot.web.desk.words import LANGUAGES, Catalogues, Words
@@ -93,7 +93,7 @@ class _Desk:
         self.templates = Environment(
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
-        self.static = {name: (HERE / "static" / name).read_bytes() for name in _TYPES}
+        self.static = {name: (HERE / "static" / name).read_bytes() for name in _TYPES} | handbook.pictures()
         self.templates.globals["static"] = lambda name: (
             f"/desk/static/{name}?v={sha256(self.static[name]).hexdigest()[:12]}"
         )
@@ -168,6 +168,7 @@ class _Desk:
                 return RedirectResponse("/desk/channels?done=aside", 303)
             return await self.error(request, 404, "error_not_there")
 
+        handbook.routes(self, desk)
         return all_guarded(desk)
 
     # Pages
@@ -239,7 +240,7 @@ class _Desk:
         if name not in self.static:
             raise HTTPException(404)
         headers = {"Cache-Control": "public, max-age=31536000, immutable"}
-        return Response(self.static[name], media_type=_TYPES[name], headers=headers)
+        return Response(self.static[name], media_type=_TYPES.get(name, "image/webp"), headers=headers)
 
     # Signing in
 

@@ -83,8 +83,8 @@ def _matter(theme: Mapping[str, Any], row: Mapping[str, Any]) -> Matter:
         both["subcategory"] = row.get("subcategory")
     fits, asks = row.get("fits"), row.get("asks")
     ours = row["variety"] not in LANGUAGES
-    replies = [theme["replies"][n] for n in fits] if fits else theme["replies"]
-    questions = [theme["questions"][n] for n in asks] if asks else theme["questions"]
+    replies = theme["replies"] if fits is None else [theme["replies"][n] for n in fits]
+    questions = theme["questions"] if asks is None else [theme["questions"][n] for n in asks]
     return Matter(
         theme=theme["id"],
         kind=both["kind"],

@@ -19,10 +19,10 @@ from nlu.arabic.flags import danger_kind
 
 TRANSFERS = ("industrial_licensing", "industrial_enablement", "digital_services", "finance", "exports_and_products")
 FATES = {
-    "solved": 36, "answered_first": 12, "asked": 16, "silent": 6, "transferred": 7, "extended": 5, "late": 7,
+    "solved": 36, "answered_first": 12, "asked": 34, "silent": 12, "transferred": 7, "extended": 5, "late": 7,
     "withdrawn": 3, "reopened": 8, "unreachable": 5,
 }  # fmt: skip
-"""Of a hundred complaints, inquiries and reports."""
+"""How often each befalls a complaint, an inquiry or a report to which it can."""
 RATINGS = {5: 46, 4: 24, 3: 11, 2: 10, 1: 9}
 
 

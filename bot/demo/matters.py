@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 
 LANGUAGES = {"english": "en", "chinese": "zh"}
+VECTOR = 384
+"""Bytes of a message's vector."""
 _THEME = ("kind", "category", "subcategory", "service", "confidential")
 
 
@@ -35,6 +37,8 @@ class Matter:
     confidential: bool
     urgent: bool
     insult: bool
+
+    vector: bytes  # stands for the meaning: the same for every telling of this matter, like no other's
 
     @property
     def language(self) -> str:
@@ -103,4 +107,5 @@ def _matter(theme: Mapping[str, Any], row: Mapping[str, Any]) -> Matter:
         confidential=bool(both.get("confidential")),
         urgent=bool(row.get("urgent")),
         insult=bool(row.get("insult")),
+        vector=Random(row["text"]).randbytes(VECTOR),
     )

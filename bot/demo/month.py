@@ -110,7 +110,7 @@ class Month:
 
     def writes(
         self, conversation: str, text: str, answer: Answer, *, payload: str | None = None, reading: Any = None,
-        act: tuple[str, str, Mapping[str, Any]] | None = None,
+        vector: bytes | None = None, act: tuple[str, str, Mapping[str, Any]] | None = None,
     ) -> str:  # fmt: skip
         """A message, what it does (`act`: ticket, verb, what is said) and what it is answered; the turn."""
         at = self.clock()
@@ -131,7 +131,7 @@ class Month:
             if act is None:
                 self._says(tx, talk, turn, answer, said_at)
             tx.save_conversation(talk)
-            tx.finish([came.id], "done", reading=reading)
+            tx.finish([came.id], "done", reading=reading, vector=vector)
         self.clock.reach(said_at)
         if act is not None:
             self._acts(conversation, turn, answer, act)

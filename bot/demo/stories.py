@@ -78,7 +78,7 @@ class Stories:
             matter.flags, reading=reading,
         )  # fmt: skip
         if matter.flags:
-            turn = month.writes(talk, matter.text, Answer(), reading=reading)
+            turn = month.writes(talk, matter.text, Answer(), reading=reading, vector=matter.vector)
             return month.files(talk, turn, draft)
         answer = Answer(draft=draft)
         if matter.urgent:
@@ -86,7 +86,7 @@ class Stories:
             answer.say(f"utter_danger_{kind}", number=month.house.emergency(kind))
         mark = "_urgent" if draft.urgent else "_confidential" if draft.confidential else ""
         answer.say(f"utter_draft{mark}{'_service' if draft.service else ''}", confirm_buttons(draft), **shown(draft))
-        turn = month.writes(talk, matter.text, answer, reading=reading)
+        turn = month.writes(talk, matter.text, answer, reading=reading, vector=matter.vector)
         yield month.later(seconds=self.chance.randint(8, 150))
         pressed = month.writes(talk, "", Answer(), payload=payload("file"))
         return month.files(talk, pressed, Draft(**{**vars(draft), "reading": {**reading, "turn": turn}}))

@@ -32,6 +32,7 @@ class Matter:
     notes: Sequence[str]
     declines: Sequence[str]
     implements: Sequence[str]
+    colleagues: str | None  # the unit that such a matter is sometimes transferred to
     body: str | None
     flags: tuple[str, ...]
     confidential: bool
@@ -102,6 +103,7 @@ def _matter(theme: Mapping[str, Any], row: Mapping[str, Any]) -> Matter:
         notes=theme["notes"],
         declines=theme.get("declines", ()) if ours else (),
         implements=theme.get("implements", ()) if ours else (),
+        colleagues=theme.get("colleagues"),
         body=row.get("body"),
         flags=tuple(flag for flag in ("needs_person", "my_data") if row.get(flag)),
         confidential=bool(both.get("confidential")),

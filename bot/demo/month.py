@@ -12,8 +12,7 @@ from actions.said import Answer
 from bot import wiring
 from bot.dispatch import READ
 from bot.handlers.draft import Draft
-from bot.handlers.ports import Say
-from bot.handlers.receive import BUTTONS_REMEMBERED
+from bot.handlers.ports import Conversation, Say
 from bot.handlers.undelivered import Lost
 from bot.storage.demo import Past
 from bot.storage.post import Outcome, ToSend
@@ -117,7 +116,8 @@ class Month:
         with self.rooms.store.begin() as tx:
             talk = tx.conversation(conversation)
             assert talk is not None
-            text = (payload and tx.offered(conversation, payload, BUTTONS_REMEMBERED)) or text
+            if payload:
+                text, payload = self._pressed(talk, payload)
             came = tx.receive(conversation, f"demo-{self.chance.getrandbits(64):016x}", text, payload, at)
             assert came is not None
             turn = f"t{came.id}"
@@ -136,6 +136,12 @@ class Month:
         if act is not None:
             self._acts(conversation, turn, answer, act)
         return turn
+
+    def _pressed(self, talk: Conversation, payload: str) -> tuple[str, str | None]:
+        """A button of the last sentence: its title, or its number where the scheme shows no buttons."""
+        n, title = next((n, str(b["title"])) for n, b in enumerate(talk.buttons, 1) if b["payload"] == payload)
+        limits = self._limits.get(talk.address.scheme)
+        return (str(n), None) if limits and len(talk.buttons) > limits.buttons else (title, payload)
 
     def _acts(self, conversation: str, turn: str, answer: Answer, act: tuple[str, str, Mapping[str, Any]]) -> None:
         ref, verb, said = act

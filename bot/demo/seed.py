@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import Random
 
 from bot import wiring
@@ -31,7 +31,7 @@ class Refused(Exception):
 
 def seed(settings: Settings, until: datetime | None = None) -> int:
     """The exit code of the command. Where the month is there already nothing is changed."""
-    until = until or datetime.now(UTC)
+    until = until or wiring.now()
     try:
         made = _made_before(settings)
         if made:
@@ -54,7 +54,7 @@ def _made_before(settings: Settings) -> str | None:
         raise Refused("An account at Twilio or Telegram is set: what follows from a demo must not be sent to anybody.")
     engine = wiring.database(settings)
     try:
-        found = standing(engine, datetime.now(UTC))
+        found = standing(engine, wiring.now())
     finally:
         engine.dispose()
     if found.made and found.made != BEGUN:

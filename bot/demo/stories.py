@@ -17,7 +17,6 @@ from bot.tickets.people import Staff
 from bot.tickets.ticket import Ticket
 from nlu.arabic.flags import danger_kind
 
-TRANSFERS = ("industrial_licensing", "industrial_enablement", "digital_services", "finance", "exports_and_products")
 FATES = {
     "solved": 36, "answered_first": 12, "asked": 34, "silent": 12, "transferred": 7, "extended": 5, "late": 7,
     "withdrawn": 3, "reopened": 8, "unreachable": 5,
@@ -58,6 +57,8 @@ class Stories:
             return bool(matter.questions)
         if fate == "unreachable":
             return scheme != "web"
+        if fate == "transferred" and matter.colleagues is None:
+            return False
         return not (matter.confidential and fate in ("transferred", "extended", "withdrawn"))
 
     def _fates(self) -> dict[str, Callable[[str, str, Matter], Story]]:
@@ -206,9 +207,9 @@ class Stories:
     def transferred(self, talk: str, ref: str, matter: Matter) -> Story:
         yield self._hours(0.3, 2.5)
         ticket = self.month.ticket(ref)
-        units = [u for u in TRANSFERS if u != ticket.unit and u not in ticket.hidden_from]
-        reason = self.texts.common(matter, "transfer")
-        self.month.does(ref, "transfer", self._clerk(ref), unit=self.chance.choice(units), reason=reason)
+        if matter.colleagues != ticket.unit and matter.colleagues not in ticket.hidden_from:
+            reason = self.texts.common(matter, "transfer")
+            self.month.does(ref, "transfer", self._clerk(ref), unit=matter.colleagues, reason=reason)
         yield from self._takes(ref, matter)
         yield self._hours(0.4, 4)
         yield from self._resolves(talk, ref, matter)

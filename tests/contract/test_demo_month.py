@@ -201,6 +201,7 @@ def test_the_texts_are_many_and_name_what_the_register_has(whole: Settings) -> N
         assert m.subcategory is None or register.subcategories[m.subcategory].category == m.category, m.text
         assert m.service is None or m.service in register.services, m.text
         assert m.body is None or m.body in register.bodies, m.text
+        assert m.colleagues is None or m.colleagues in register.units, m.text
 
 
 def test_staff_answer_in_the_persons_language() -> None:

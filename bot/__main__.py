@@ -1,4 +1,4 @@
-"""`python -m bot …`: run (the supervisor), house, migrate, seed, corrections, audit verify, telegram-webhook."""
+"""`python -m bot …`: run (the supervisor), house, migrate, seed [--demo], corrections, audit verify, telegram-webhook."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("run", help="start house and assistant, and start again what dies")
     commands.add_parser("house", help="the house alone: web, worker, the assistant's actions")
     commands.add_parser("migrate", help="bring the database to this version's schema")
-    commands.add_parser("seed", help="fill an empty database: the register and people to sign in as")
+    seed = commands.add_parser("seed", help="fill an empty database: the register and people to sign in as")
+    seed.add_argument("--demo", action="store_true", help="and a made-up month of tickets, in development only")
     commands.add_parser("corrections", help="write what clerks put right into DATA_DIR, masked, to be reviewed")
     commands.add_parser("telegram-webhook", help="tell Telegram where this house is")
     audit = commands.add_parser("audit", help="is the history of tickets, and of who read them, as it was written?")
@@ -45,7 +46,22 @@ def main(arguments: list[str] | None = None) -> int:
         return serve(settings)
     if given.command == "telegram-webhook":
         return _telegram_webhook(settings)
-    return _database(given.command, settings, getattr(given, "seen", ""))
+    return (
+        _demo(settings)
+        if given.command == "seed" and given.demo
+        else _database(given.command, settings, getattr(given, "seen", ""))
+    )
+
+
+def _demo(settings: settings_.Settings) -> int:
+    from bot.demo.seed import seed
+    from bot.storage.migrations import SchemaTooNew
+
+    try:
+        return seed(settings)
+    except SchemaTooNew as newer:
+        print(f"Sawt cannot start:\n  - {newer}", file=sys.stderr)
+        return 2
 
 
 def _telegram_webhook(settings: settings_.Settings) -> int:

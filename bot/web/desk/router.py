@@ -29,7 +29,7 @@ from bot.tickets.taxonomy import Register
 from bot.tickets.ticket import Incomplete, NotAllowed, Ticket, Wrong
 from bot.web.act import Act
 from bot.web.auth import Auth, Forbidden, NotWritten, SignedIn, SignInNeeded, WaitFirst, all_guarded, csrf_of, public
-from bot.web.desk import attachments, audit, channels, forms, pages
+from bot.web.desk import attachments, audit, channels, forms, handbook, pages
 from bot.web.desk import contacts as contact_pages
 from bot.web.desk import incidents as incident_pages
 from bot.web.desk import words as said_as
@@ -105,7 +105,7 @@ class _Desk:
         self.templates = Environment(
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
-        self.static = {name: (HERE / "static" / name).read_bytes() for name in _TYPES}
+        self.static = {name: (HERE / "static" / name).read_bytes() for name in _TYPES} | handbook.pictures()
         self.templates.globals["static"] = lambda name: (
             f"/desk/static/{name}?v={sha256(self.static[name]).hexdigest()[:12]}"
         )
@@ -183,6 +183,7 @@ class _Desk:
         contact_pages.routes(self, desk)
         incident_pages.routes(self, desk)
         audit.routes(self, desk)
+        handbook.routes(self, desk)
         return all_guarded(desk)
 
     # Pages
@@ -256,7 +257,7 @@ class _Desk:
         if name not in self.static:
             raise HTTPException(404)
         headers = {"Cache-Control": "public, max-age=31536000, immutable"}
-        return Response(self.static[name], media_type=_TYPES[name], headers=headers)
+        return Response(self.static[name], media_type=_TYPES.get(name, "image/webp"), headers=headers)
 
     # Signing in
 

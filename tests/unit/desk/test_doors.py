@@ -187,6 +187,7 @@ MATRIX = {
     ("GET", "/desk/questions"): READING,
     ("POST", "/desk/notices/seen"): READING,
     ("GET", "/desk/channels"): set(STAFF),
+    ("GET", "/desk/help"): set(STAFF),
     ("POST", "/desk/channels/aside/{id}/seen"): {"supervisor", "manager", "admin"},
     ("GET", "/desk/files/{id}"): READING,
     ("GET", "/desk/audit"): {"oversight", "admin"},

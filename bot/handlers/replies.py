@@ -30,7 +30,10 @@ SEEN_LOOKING = timedelta(seconds=60)
 """How long ago a page must have said that somebody looks at it."""
 AGAIN_AFTER = timedelta(seconds=10)
 """What somebody began to carry out so long ago, and did not end, is carried out again: the key lets it happen once."""
-LONGEST = 10_000
+
+
+class Waiting(Exception):
+    """Other words of this clerk wait in the same box: they go out, or are taken back, first."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ class Replies:
     def hold(self, ticket: Ticket, verb: str, staff: Staff, said: Mapping[str, str], seen: int | None) -> None:
         """The verb will be done in a moment. Raises what doing it now would raise, and changes nothing.
 
-        Sent a second time while it waits, it is sent once; other words for a box that waits are Stale.
+        Sent a second time while it waits, it is sent once; raises Waiting where the box waits with other words.
         """
         if seen is not None and seen != ticket.version:
             raise Stale(ticket.ref, ticket.version)
@@ -142,7 +145,7 @@ class Replies:
             return
         before = self.of(ticket.ref, staff).get(verb)
         if before is None or dict(before.said) != dict(said):
-            raise Stale(ticket.ref, ticket.version)
+            raise Waiting
 
     def take_back(self, ref: str, staff: Staff) -> Draft | None:
         """The words are back in their box; None where it is too late, or nothing waits."""
@@ -225,4 +228,4 @@ def rehearsed(ticket: Ticket, verb: str, by: Actor, said: Mapping[str, Any], at:
     return trial, trial.apply(verb, by, at, **said)
 
 
-__all__ = ["BOXES", "RECALLED", "Draft", "Drafts", "Preview", "Replies", "rehearsed"]
+__all__ = ["BOXES", "RECALLED", "Draft", "Drafts", "Preview", "Replies", "Waiting", "rehearsed"]

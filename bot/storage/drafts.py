@@ -41,10 +41,10 @@ class DraftTable:
             if not any(value.strip() for value in said.values()):
                 connection.execute(delete(desk_drafts).where(mine, _at_rest))
                 return True
-            new = {"said": dict(said), "saved_at": at}
+            new = {"said": dict(said), "saved_at": at, "refused": ""}
             if connection.execute(update(desk_drafts).where(mine, _at_rest).values(new)).rowcount:
                 return True
-            row = {"ref": ref, "staff": staff, "verb": verb, "state": "draft", "refused": "", **new}
+            row = {"ref": ref, "staff": staff, "verb": verb, "state": "draft", **new}
             return connection.execute(self._once, row).rowcount == 1
 
     def wait(

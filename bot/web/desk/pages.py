@@ -21,7 +21,7 @@ from bot.web.desk.words import Words, one_line, visible
 from bot.wording.values import masked
 
 TOLD = frozenset(v.name for v in VERBS.values() if v.tells & {"unit", "supervisor"}) | {
-    "filed", "urgent", "low_rating", "not_delivered",
+    "filed", "urgent", "low_rating", "not_delivered", "not_sent",
 }  # fmt: skip
 _NAMED = ("unit", "body", "kind", "category", "subcategory", "service", "flag")
 _LONGEST_SHOWN = 10_000

@@ -1,7 +1,5 @@
 """The boxes in which a clerk writes: kept while they are written, told how they will arrive, and taken back in time."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -72,10 +70,9 @@ class Box:
     menu: Sequence[Group]
     saved: str  # when its draft was kept
     refused: str  # why it did not go out
-    keeps: bool = True
 
 
-def routes(desk: Desk, router: APIRouter) -> None:
+def routes(desk: "Desk", router: APIRouter) -> None:
     """The doors of the boxes. All of them are asked with a form that carries the session's word."""
     reader = Annotated[SignedIn, Depends(desk.auth.require(*READERS))]
 
@@ -104,7 +101,7 @@ def routes(desk: Desk, router: APIRouter) -> None:
         return JSONResponse({"version": version, "also": also(names, desk.words(desk.language(request, who.staff)))})
 
 
-async def previewed(desk: Desk, request: Request, ref: str, who: SignedIn) -> Response:
+async def previewed(desk: "Desk", request: Request, ref: str, who: SignedIn) -> Response:
     """How the words in the form would arrive now. They are in the body, never in an address, and are kept nowhere."""
     form = await request.form()
     verb, text, now = str(form.get("verb", "")), str(form.get("text", ""))[:LONGEST], desk.clock()
@@ -125,7 +122,7 @@ async def previewed(desk: Desk, request: Request, ref: str, who: SignedIn) -> Re
     return JSONResponse({"words": told.words, "tone": told.tone})
 
 
-async def kept(desk: Desk, request: Request, ref: str, who: SignedIn) -> Response:
+async def kept(desk: "Desk", request: Request, ref: str, who: SignedIn) -> Response:
     """What was typed so far is kept for this clerk alone; empty words forget it."""
     form = await request.form()
     verb, number = str(form.get("verb", "")), await _seen(desk, ref, who.staff)
@@ -133,14 +130,14 @@ async def kept(desk: Desk, request: Request, ref: str, who: SignedIn) -> Respons
     if verb not in BOXES or len(text) > LONGEST:
         raise HTTPException(422)
     done = await asyncio.to_thread(desk.writing.replies.keep, number, verb, who.staff, {"text": text})
-    if "application/json" in request.headers.get("accept", ""):
+    if "text/html" not in request.headers.get("accept", ""):
         words = desk.words(desk.language(request, who.staff))
         return JSONResponse({"kept": done, "words": words("draft_kept_now") if done and text.strip() else ""})
     return RedirectResponse(f"/desk/tickets/{number}#{verb}", 303)
 
 
 async def not_sent(
-    desk: Desk, request: Request, whole: Whole, verb: str, who: SignedIn, typed: Mapping[str, str]
+    desk: "Desk", request: Request, whole: Whole, verb: str, who: SignedIn, typed: Mapping[str, str]
 ) -> Response | None:
     """The form was not to be sent: its words are kept, with an answer put in where one was chosen. None where it was."""
     form, it = await request.form(), whole.ticket
@@ -159,7 +156,7 @@ async def not_sent(
 
 
 def held(
-    desk: Desk, ref: str, verb: str, staff: Staff, given: Mapping[str, Any], seen: int | None
+    desk: "Desk", ref: str, verb: str, staff: Staff, given: Mapping[str, Any], seen: int | None
 ) -> tuple[bool, int | None]:
     """True where the verb waits now, to be done in a moment; and the version that the form may take for its own.
 
@@ -179,7 +176,7 @@ def held(
 # What the page shows
 
 
-async def page(desk: Desk, whole: Whole, made: Sequence[Form], who: SignedIn, t: Words, failed: str) -> dict[str, Any]:
+async def page(desk: "Desk", whole: Whole, made: Sequence[Form], who: SignedIn, t: Words, failed: str) -> dict[str, Any]:
     """What the ticket's page has of all this. `failed` names the form that is shown again with what was typed."""
     it, now, staff = whole.ticket, desk.clock(), who.staff
     calendar = desk.office.calendar(it.unit)
@@ -210,7 +207,7 @@ async def page(desk: Desk, whole: Whole, made: Sequence[Form], who: SignedIn, t:
             if all(f.verb != verb for f in made)
         ],
         "also": also(names, t),
-        "others": [
+        "others_of_person": [
             {"ref": ref, "shown": grouped(ref), "state": t(f"state_{state}"), "kind": t.name("kind", kind), "when": t.moment(at, calendar.zone)}
             for ref, state, kind, at in others
         ],
@@ -272,7 +269,7 @@ def _filled(form: Form, text: str, preview: Preview | None, t: Words) -> Form:
 
 
 def _box(
-    form: Form, drafts: Mapping[str, Draft], previews: Mapping[str, Preview], menu: Sequence[Group], t: Words, desk: Desk,
+    form: Form, drafts: Mapping[str, Draft], previews: Mapping[str, Preview], menu: Sequence[Group], t: Words, desk: "Desk",
     now: datetime,
 ) -> Box:  # fmt: skip
     draft, preview = drafts.get(form.verb), previews.get(form.verb)
@@ -286,7 +283,7 @@ def _box(
     )
 
 
-def _waiting(draft: Draft, t: Words, now: datetime, desk: Desk) -> dict[str, Any]:
+def _waiting(draft: Draft, t: Words, now: datetime, desk: "Desk") -> dict[str, Any]:
     """What goes out in a moment, and for how long it can be taken back."""
     left = max(0.0, (draft.send_at - now).total_seconds()) if draft.send_at and draft.state == "waiting" else 0.0
     return {
@@ -300,7 +297,7 @@ def _waiting(draft: Draft, t: Words, now: datetime, desk: Desk) -> dict[str, Any
     }
 
 
-async def _seen(desk: Desk, ref: str, staff: Staff) -> str:
+async def _seen(desk: "Desk", ref: str, staff: Staff) -> str:
     """The number of a ticket that this clerk may see; 404 for every other."""
     number = desk.queries.reference(ref)
     if not await asyncio.to_thread(desk.queries.version, number, staff):

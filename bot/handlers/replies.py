@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from secrets import token_urlsafe
 from typing import Any, Protocol
 
+from bot.faults import fault
 from bot.handlers.house import House, UnknownTicket
 from bot.handlers.ports import Clock, Stale, Unavailable
 from bot.tickets.people import Actor, Staff
@@ -28,7 +29,7 @@ RECALLED = ("reply", "ask", "resolve")
 KEPT = timedelta(days=30)
 SEEN_LOOKING = timedelta(seconds=60)
 """How long ago a page must have said that somebody looks at it."""
-AGAIN_AFTER = timedelta(seconds=10)
+AGAIN_AFTER = timedelta(seconds=5)
 """What somebody began to carry out so long ago, and did not end, is carried out again: the key lets it happen once."""
 
 
@@ -198,6 +199,7 @@ class Replies:
         now = self._clock()
         if not self._drafts.begin(draft, now):
             return None
+        fault("reply-begun")
         staff, unit = self._colleague(draft.staff), None
         try:
             if staff is None or not staff.active:
@@ -213,6 +215,7 @@ class Replies:
         except (Incomplete, ValueError):
             why = "error_value"
         else:
+            fault("reply-done")
             self._drafts.end(draft)
             return ticket
         if self._drafts.refuse(draft, why, unit, now):

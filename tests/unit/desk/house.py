@@ -130,6 +130,7 @@ class Desk:
     room: FileRoom | None
     app: FastAPI
     replies: Replies
+    previews: Previews
 
     def browser(self, who: str = "", **headers: str) -> Browser:
         """A browser; with a session of one of STAFF where it is named."""
@@ -319,7 +320,7 @@ def make(
     app.include_router(api.router(queries=queries, act=house.act, auth=auth, register=lambda: register, clock=clock))
     app.add_middleware(BodyCap)
     app.add_middleware(SecurityHeaders, public_url=url)
-    return Desk(clock, store, doors, house, queries, register, Queue(store), room, app, replies)
+    return Desk(clock, store, doors, house, queries, register, Queue(store), room, app, replies, preview)
 
 
 def fill(path: Path) -> None:

@@ -176,7 +176,9 @@ def held(
 # What the page shows
 
 
-async def page(desk: "Desk", whole: Whole, made: Sequence[Form], who: SignedIn, t: Words, failed: str) -> dict[str, Any]:
+async def page(
+    desk: "Desk", whole: Whole, made: Sequence[Form], who: SignedIn, t: Words, failed: str
+) -> dict[str, Any]:
     """What the ticket's page has of all this. `failed` names the form that is shown again with what was typed."""
     it, now, staff = whole.ticket, desk.clock(), who.staff
     calendar = desk.office.calendar(it.unit)

@@ -62,7 +62,7 @@
     var box = form.querySelector("textarea[name=text]");
     var kept = form.querySelector("[data-kept]");
     var preview = form.querySelector("[data-preview]");
-    var saved = box.value;
+    var saved = kept.textContent ? box.value : ""; // what a refused form shows again is kept nowhere yet
     var gone = false;
     var saving = null;
     var saveLater = 0;
@@ -106,6 +106,7 @@
       clearTimeout(askLater);
       askLater = setTimeout(ask, 500);
     });
+    box.addEventListener("change", save); // the box is left
     if (preview) { setInterval(function () { if (!document.hidden) { ask(); } }, 60000); }
 
     // Sent is sent: no draft of it may come after it.

@@ -222,6 +222,17 @@ def also(names: Sequence[str], t: Words) -> str:
     return t("also_looking", names=t.listed(list(names)), n=len(names)) if names else ""
 
 
+def overtaken(request: Request, boxes: Mapping[str, Any]) -> bool:
+    """True where the address says that a verb was done, and it waits still, or came back."""
+    verb, waiting = request.query_params.get("done", ""), boxes["waiting"]
+    box = boxes["extras"].get(verb)
+    return (
+        bool(waiting and waiting["verb"] == verb)
+        or bool(box and box.refused)
+        or any(each["verb"] == verb for each in boxes["lost_drafts"])
+    )
+
+
 def undone(request: Request, t: Words) -> str:
     """The status line after taking something back."""
     how = request.query_params.get("undo", "")
@@ -307,4 +318,4 @@ async def _seen(desk: "Desk", ref: str, staff: Staff) -> str:
     return number
 
 
-__all__ = ["Box", "Writing", "held", "kept", "not_sent", "page", "routes", "said", "undone"]
+__all__ = ["Box", "Writing", "held", "kept", "not_sent", "overtaken", "page", "routes", "said", "undone"]

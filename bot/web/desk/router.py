@@ -427,12 +427,13 @@ class _Desk:
         made = boxes.pop("made")
         if problem and boxes["waiting"] and boxes["waiting"]["verb"] == verb:
             problem["kept"] = (typed or {}).get("text", "")  # its form is not there while it waits
+        done = "" if replies.overtaken(request, boxes) else self.done(request, t)
         return await self.page(
             request, "ticket.html", who, status,
             boxes=[f for f in made if f.verb in forms.BOXES],
             others=sorted((f for f in made if f.verb not in forms.BOXES), key=lambda f: f.verb != "resolve"),
             take="assign" in ticket.allowed(who.staff.actor()) and ticket.staff != who.staff.id,
-            done=(self.done(request, t) or replies.undone(request, t)) if not error else "", **boxes, error=problem, shown=grouped(ticket.ref),
+            done=(done or replies.undone(request, t)) if not error else "", **boxes, error=problem, shown=grouped(ticket.ref),
             **pages.ticket(whole, {c.id: c.name for c in colleagues}, t, self.office, now, self.carriers.price),
         )  # fmt: skip
 

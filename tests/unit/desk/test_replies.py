@@ -142,7 +142,9 @@ def test_ten_seconds_to_take_it_back(desk_of: Callable[..., Desk]) -> None:
     assert desk.replies.send_due() == 0 and desk.stored(ticket.ref).version == 1
     clerk.act(ticket.ref, "reply", text="صدرت")
     desk.clock.pass_(seconds=10)
+    assert "أُرسل الرد" not in clerk.get(where, done="reply").text, "it waits still"
     assert desk.replies.send_due() == 1 and desk.stored(ticket.ref).version == 2
+    assert "أُرسل الرد" in clerk.get(where, done="reply").text
     late = post(clerk, f"{where}/undo")
     assert late.headers["location"].endswith("undo=late") and "فات وقت" in clerk.get(where, undo="late").text
     assert "</textarea>" in box(clerk.get(where).text, "reply") and "صدرت</textarea>" not in clerk.get(where).text
@@ -175,6 +177,7 @@ def test_what_was_overtaken_comes_back_with_the_reason(desk_of: Callable[..., De
     assert desk.replies.send_due() == 1
     shown = box(clerk.get(where).text, "reply")
     assert "غيّر غيرك هذه التذكرة" in shown and "كتبته قبل أن أعلم</textarea>" in shown
+    assert "أُرسل الرد" not in clerk.get(where, done="reply").text, "nothing is said to be done that came back"
     assert "عاد مسودة" in clerk.get("/desk").text and "عاد مسودة" not in desk.browser("agent").get("/desk").text
     clerk.act(ticket.ref, "reply", text="كتبته بعد أن علمت")
     desk.house.act(ticket.ref, "close", STAFF["manager"].actor(), {"reason": "انتهى"}, staff=STAFF["manager"])

@@ -24,13 +24,16 @@ from bot.handlers.contacts import ContactLog
 from bot.handlers.house import House
 from bot.handlers.ports import Say
 from bot.handlers.receive import Reception
+from bot.handlers.replies import Replies
 from bot.handlers.undelivered import Undelivered
+from bot.preview import Previews
 from bot.sending import OneWay, Sizes, SmsBudget, Windows, country, read_templates
 from bot.settings import Settings
 from bot.storage.chatlog import ChatLog
 from bot.storage.crypto import Secrets
 from bot.storage.database import open_engine
 from bot.storage.doors import Doors
+from bot.storage.drafts import DraftTable
 from bot.storage.files import Files
 from bot.storage.migrations import migrate
 from bot.storage.post import Post, ToSend
@@ -85,13 +88,25 @@ class Rooms:
     file_room: FileRoom
     budget: SmsBudget
     templates: Mapping[tuple[str, str], str]
+    replies: Replies
 
     def dispatcher(self) -> Dispatcher:
         """The post office."""
         undelivered = Undelivered(self.house, self._carried, self._sms_to)
-        forms = Windows(self.templates, lambda name, params, lang: self.catalogues.render(name, params, lang))
+        forms = self._windows()
         providers = list(self.providers.values())
         return Dispatcher(self.post, providers, forms, self.budget, undelivered, self._ask_to_read, self.clock)
+
+    def _windows(self) -> Windows:
+        return Windows(self.templates, lambda name, params, lang: self.catalogues.render(name, params, lang))
+
+    def previews(self) -> Previews:
+        """What tells a clerk how words will reach their person."""
+        limits = {scheme: each for provider in self.providers.values() for scheme, each in provider.schemes.items()}
+        return Previews(
+            self.house, self.store.told_at, self.store.render, limits, self._windows(), self._sms_to, self.budget,
+            self.settings.sms_price, self.clock,
+        )  # fmt: skip
 
     def fetcher(self) -> Fetcher:
         """What brings files that lie at providers."""
@@ -139,7 +154,7 @@ class Rooms:
         worker = Worker(
             self.store, self.house, assistant, self.catalogues.variants,
             gather=self.settings.gather_seconds, turns=self.settings.turns, typing=self.chat.set_typing,
-            forget=self.file_room.remove,
+            forget=self.file_room.remove, replies=self.replies,
         )  # fmt: skip
         self.listeners.wake(worker.wake)
         return worker
@@ -302,6 +317,7 @@ def build(settings: Settings, clock: Callable[[], datetime] = now) -> Rooms:
             post.segments_since, settings.sms_price, settings.sms_daily_cap, settings.sms_countries, lambda: calendar().zone
         ),
         templates=templates(settings),
+        replies=Replies(DraftTable(store), house, colleague, clock, settings.undo_seconds),
     )  # fmt: skip
 
 

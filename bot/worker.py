@@ -30,6 +30,7 @@ from bot.handlers.draft import Draft
 from bot.handlers.house import House
 from bot.handlers.ports import Conversation, Incoming, Say, Unavailable
 from bot.handlers.receive import FILES, first_language
+from bot.handlers.replies import Replies
 from bot.storage.queue import Queue
 from bot.storage.sealing import BATCH, Sealer
 from bot.storage.store import SqlStore, SqlTransaction
@@ -55,6 +56,8 @@ SEAL_EVERY, SEAL_ON = 1.0, 0.1
 HOPELESS = timedelta(seconds=5)
 """How long a conversation waits whose lines could not be taken."""
 UNDECIDED = timedelta(seconds=60)
+REPLIES_EVERY = 0.5
+"""Seconds between two looks at what clerks sent off."""
 FRESH_AFTER = timedelta(hours=1)
 STOP_WORDS = frozenset(fold(w) for w in ("stop", "إيقاف", "توقف", "ايقاف", "الغاء الاشتراك", "start", "ابدأ", "退订"))
 DANGERS = ("fire", "gas", "injury", "self_harm", "other")
@@ -97,8 +100,11 @@ class Worker:
         turns: int,
         typing: Callable[[str, bool], None] = lambda conversation, on: None,
         forget: Callable[[str], None] = lambda content: None,
+        replies: Replies | None = None,
     ) -> None:
-        """`typing` shows that an answer is being worked on; `forget` removes a file that nothing names any more."""
+        """`typing` shows that an answer is being worked on; `forget` removes a file that nothing names any more;
+        `replies` is what clerks sent off, and may take back for a moment."""
+        self.replies = replies
         self.forget = forget
         self.store, self.house, self.assistant, self.variants = store, house, assistant, variants
         self.queue, self.sealer = Queue(store), Sealer(store)
@@ -120,6 +126,7 @@ class Worker:
     async def run(self) -> None:
         """Work until `stop`. Never raises for a single message's sake."""
         beside = [asyncio.create_task(each) for each in (self._clock(), self._show_typing(), self._seal())]
+        beside += [asyncio.create_task(self._replies(self.replies))] if self.replies else []
         try:
             while not self._stopping:
                 pause = 0.5
@@ -515,6 +522,21 @@ class Worker:
             except Exception:
                 log.exception("the sealer failed")
             await asyncio.sleep(pause)
+
+    async def _replies(self, replies: Replies) -> None:
+        """What clerks sent off goes out once it cannot be taken back any more; old drafts are forgotten."""
+        forget_at = 0.0
+        while True:
+            try:
+                await asyncio.to_thread(replies.send_due)
+                if time.monotonic() >= forget_at:
+                    forget_at = time.monotonic() + 3600
+                    await asyncio.to_thread(replies.forget)
+            except Unavailable:
+                log.warning("the clerks' replies wait for storage")
+            except Exception:
+                log.exception("the clerks' replies could not be looked at")
+            await asyncio.sleep(REPLIES_EVERY)
 
     def tick(self, now: datetime) -> None:
         """Everything that is due now, each in a transaction of its own."""

@@ -358,20 +358,8 @@ class House:
         where = where or ticket.conversation
         talk = tx.conversation(where) if notice and where else None
         if notice and talk:
-            if talk.live_ref == ticket.ref and entry.verb == "reply":
-                notice = live.spoken(notice, entry.by, str(entry.said["text"]))
-            params = dict(notice.params)
-            if "due" in params:
-                params["due"] = self.local(params["due"])
             busy = turn is None and _busy(talk) and talk.live_ref != ticket.ref
-            if busy:  # a draft or a question is open: its numbers stay in force, an answer has a button of its own
-                notice = replace(notice, asks=False, buttons=_answer_button(ticket) if notice.asks else [])
-            if self.one_way(talk.address) and entry.verb != "redirect":  # a body and its number need no answer
-                notice, params = (
-                    replace(notice, name="sms_update", buttons=[]),
-                    {"ref": ticket.ref, "state": ticket.state},
-                )
-            tx.say(talk, turn, replace(notice, params=params, notice=turn is None), at)
+            tx.say(talk, turn, replace(self.worded(ticket, notice, talk, busy), notice=turn is None), at)
             question = notifications.question_after(entry, ticket)
             if talk.live_ref == ticket.ref and entry.by.kind != "system":
                 talk.live_at = at
@@ -381,6 +369,25 @@ class House:
                 tx.save_conversation(talk)
         for told in notifications.to_staff(entry, ticket):
             tx.staff_tell(ticket.ref, told.about, told.unit, told.staff, at, told.params)
+
+    def worded(self, ticket: Ticket, notice: Say, talk: Conversation, busy: bool | None = None) -> Say:
+        """The notice as this conversation is told it: what is sent and what a clerk is shown before are made here."""
+        spoken = talk.live_ref == ticket.ref
+        if spoken and notice.name == "notice_reply":
+            notice = live.spoken(notice)
+        params = dict(notice.params)
+        if "due" in params:
+            params["due"] = self.local(params["due"])
+        if not spoken and (_busy(talk) if busy is None else busy):
+            # a draft or a question is open: its numbers stay in force, an answer has a button of its own
+            notice = replace(notice, asks=False, buttons=_answer_button(ticket) if notice.asks else [])
+        if self.one_way(talk.address) and not notice.name.startswith("notice_redirect"):
+            # a body and its number need no answer
+            notice, params = (
+                replace(notice, name="sms_update", buttons=[]),
+                {"ref": ticket.ref, "state": ticket.state},
+            )
+        return replace(notice, params=params)
 
     # --- what only the person can ask ------------------------------------------------------------------------------
 

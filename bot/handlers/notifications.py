@@ -40,7 +40,7 @@ def to_person(entry: Entry, ticket: Ticket, body_phone: str | None = None) -> Sa
         name, params["reason"] = f"notice_close_{said.get('reason', 'outcome_stands')}", ""
     if entry.verb in ("redirect", "study") and said.get("text"):
         name += "_text"
-    if entry.verb == "join":
+    if entry.verb in ("join", "reply"):
         params["who"] = entry.by.name
     if entry.verb == "leave" and said.get("reason") == "unanswered":
         name = "notice_leave_unanswered"

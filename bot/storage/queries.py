@@ -343,6 +343,23 @@ class Queries(Channels):
             files=files,
         )
 
+    def others(self, ticket: Ticket, staff: Staff, limit: int = 10) -> list[tuple[str, str, str, datetime]]:
+        """Reference, state, kind and date of the person's other tickets that `staff` may see, newest first.
+
+        What was reported in confidence is never put beside anything else of the same person.
+        """
+        if ticket.contact is None or "confidential" in ticket.flags:
+            return []
+        query = (
+            select(tickets.c.ref, tickets.c.state, tickets.c.kind, tickets.c.opened_at)
+            .where(tickets.c.contact == ticket.contact, tickets.c.ref != ticket.ref, not_(tickets.c.confidential))
+            .where(visible(staff))
+            .order_by(tickets.c.opened_at.desc(), tickets.c.ref)
+            .limit(limit)
+        )
+        with self._read() as db:
+            return [(row.ref, row.state, row.kind, row.opened_at) for row in db.execute(query)]
+
     def file(self, id: int, staff: Staff) -> Attachment | None:
         """A file that is kept and belongs to a ticket which `staff` may see; None for every other."""
         query = (

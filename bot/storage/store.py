@@ -99,6 +99,11 @@ _entries_of = (
     .where(tickets.c.contact == _id)
     .order_by(entries.c.ref, entries.c.seq)
 )
+_preferred = (
+    select(conversations.c.id)
+    .join(contacts, contacts.c.preferred_address == conversations.c.id)
+    .where(contacts.c.id == _id, contacts.c.chose_address.is_(True), conversations.c.stopped_at.is_(None))
+)
 _due = select(tickets.c.ref).order_by(tickets.c.due_at, tickets.c.ref)
 _advisory = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
@@ -194,6 +199,17 @@ class SqlStore:
         with self.read() as connection:
             row = connection.execute(_look_at_conversation, {"an_id": id}).mappings().first()
         return rows.conversation(row, self.secrets) if row else None
+
+    def told_at(self, contact: str | None, conversation: str | None) -> tuple[Conversation | None, list[Conversation]]:
+        """Where notices of a ticket of this person go as it is committed, and all of the person's addresses."""
+        with self.read() as connection:
+            where = (connection.scalar(_preferred, {"an_id": contact}) if contact else None) or conversation
+            found = connection.execute(_conversations_of, {"an_id": contact}).mappings().all() if contact else []
+            known = [rows.conversation(row, self.secrets) for row in found]
+            if where and all(each.id != where for each in known):
+                row = connection.execute(_look_at_conversation, {"an_id": where}).mappings().first()
+                known += [rows.conversation(row, self.secrets)] if row else []
+        return next((each for each in known if each.id == where), None), known
 
     def events(self, dialogue: str) -> list[Json]:
         """The dialogue's events as they are committed, in order."""
@@ -631,12 +647,7 @@ class SqlTransaction(IncidentRows):
 
     def preferred(self, contact: str) -> str | None:
         """The conversation that the person chose for notices; None where none was chosen, or it is stopped."""
-        query = (
-            select(conversations.c.id)
-            .join(contacts, contacts.c.preferred_address == conversations.c.id)
-            .where(contacts.c.id == contact, contacts.c.chose_address.is_(True), conversations.c.stopped_at.is_(None))
-        )
-        return self.connection.scalar(query)
+        return self.connection.scalar(_preferred, {"an_id": contact})
 
     def remembered(self, key: str) -> Json | None:
         """The answer that was given under this key; where there is none, nobody else gives one meanwhile."""

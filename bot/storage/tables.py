@@ -631,6 +631,39 @@ seals = Table(
     comment="The chain over history and audit: what was there, in which order, and has not changed since",
 )
 
+desk_drafts = Table(
+    "desk_drafts",
+    metadata,
+    _column("id", Id, "none", "row number", primary_key=True, autoincrement=True),
+    _column("ref", Words, "pseudonym", "the ticket it is about", ForeignKey("tickets.ref")),
+    _column("staff", Words, "staff", "who writes it, and alone may read it", ForeignKey("staff.id")),
+    _column("verb", Words, "none", "the box it stands in: reply, ask, note, resolve"),
+    _column("said", Json, "words", "what was typed, by field"),
+    _column("state", Words, "none", "draft, waiting (goes out at send_at), going", server_default="draft"),
+    _column("seen", Integer, "none", "version of the ticket that the form showed", nullable=True),
+    _column("key", Words, "none", "makes the sending once-only", nullable=True),
+    _column("send_at", Time, "none", "until then it can be taken back", nullable=True),
+    _column("refused", Words, "none", "why it did not go out: name of a sentence", server_default=""),
+    _column("saved_at", Time, "staff", "when it was last typed in; forgotten after 30 days", index=True),
+    UniqueConstraint("staff", "ref", "verb"),
+    comment="What clerks are writing, and what waits ten seconds before it is done",
+)
+Index(
+    "ix_desk_drafts_waiting",
+    desk_drafts.c.send_at,
+    sqlite_where=text("state IN ('waiting', 'going')"),
+    postgresql_where=text("state IN ('waiting', 'going')"),
+)
+
+looking = Table(
+    "looking",
+    metadata,
+    _column("ref", Words, "pseudonym", "the ticket", ForeignKey("tickets.ref"), primary_key=True),
+    _column("staff", Words, "staff", "who has its page open", ForeignKey("staff.id"), primary_key=True),
+    _column("at", Time, "staff", "when the page last said so; forgotten within an hour", index=True),
+    comment="Who has a ticket before them now",
+)
+
 meta = Table(
     "meta",
     metadata,

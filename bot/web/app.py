@@ -19,6 +19,7 @@ from bot.web.chat import router as chat
 from bot.web.desk import pages
 from bot.web.desk import router as desk
 from bot.web.desk.channels import Carriers, Sms
+from bot.web.desk.replies import Writing
 from bot.web.hooks import router as hooks
 from bot.web.public import pages as public
 from bot.web.security import BodyCap, SecurityHeaders
@@ -65,6 +66,7 @@ def public_app(rooms: Rooms, assistant: Probe, news: Callable[[Delivery], Awaita
             contacts=rooms.contacts(),
             incidents=Incidents(rooms.house),
             read_out=rooms.store.render,
+            writing=_writing(rooms),
         )
     )
     app.include_router(
@@ -83,6 +85,15 @@ def public_app(rooms: Rooms, assistant: Probe, news: Callable[[Delivery], Awaita
     app.add_middleware(Failures, words=[rooms.catalogues.desk("error_heading", lang) for lang in ("ar", "en")])
     app.add_middleware(SecurityHeaders, public_url=rooms.settings.public_url)
     return app
+
+
+def _writing(rooms: Rooms) -> Writing:
+    """What clerks write with, and what it will cost."""
+
+    def card(part: str, service: str, language: str) -> str:
+        return rooms.store.render(f"utter_card_{part}", {"service": service}, [], language)[0]
+
+    return Writing(rooms.replies, rooms.previews(), card, rooms.register, rooms.settings.sms_price)
 
 
 def _carriers(rooms: Rooms) -> Carriers:

@@ -245,10 +245,32 @@ const checks = {
     await page.clock.fastForward(21_000);
     await page.waitForSelector("#changed:not([hidden])");
     assert.equal(await page.inputValue("#reply-text"), "نصف رد");
-    await page.click(".box.reply button");
+    await page.click(".box.reply .main-button");
     await page.waitForSelector(".alert.bad");
     assert.equal(await page.inputValue("#reply-text"), "نصف رد");
     assert.match(await page.textContent(".alert.bad"), /ملاحظة داخلية/);
+  }),
+
+  "what is typed is told of, kept, and there again": async () => withPage({}, async (page) => {
+    await signIn(page);
+    await page.click("a.matter >> nth=1");
+    const here = page.url();
+    await page.fill("#ask-text", "م".repeat(9000));
+    await page.waitForFunction(() => /كما تكتبه/.test(document.querySelector(".box.ask .preview-words").textContent));
+    await page.fill("#ask-text", "سؤال في نصفه");
+    await page.selectOption("#ask-canned", "answer-call_times");
+    await page.click(".box.ask button[value=insert]");
+    assert.match(await page.inputValue("#ask-text"), /^سؤال في نصفه\n\nنود أن نتصل بك/);
+    assert.equal(await focused(page), "ask-text");
+    const kept = page.waitForResponse(/\/draft$/); // leaving the box is enough
+    await page.click("#note-text");
+    await kept;
+    await page.goto(here);
+    assert.match(await page.inputValue("#ask-text"), /^سؤال في نصفه\n\nنود أن نتصل بك/);
+    await page.click(".box.ask button:not([name])");
+    await page.waitForURL(/done=ask/);
+    await page.goto(here);
+    assert.equal(await page.locator("#ask-text").count(), 0, "it waits for the answer");
   }),
 };
 

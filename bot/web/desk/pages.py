@@ -23,7 +23,7 @@ from bot.web.desk.words import Words, one_line, visible
 from bot.wording import values
 
 TOLD = frozenset(v.name for v in VERBS.values() if v.tells & {"unit", "supervisor"}) | {
-    "filed", "urgent", "low_rating", "not_delivered", "leave", "threat",
+    "filed", "urgent", "low_rating", "not_delivered", "leave", "threat", "not_sent",
 }  # fmt: skip
 _NAMED = ("unit", "body", "kind", "category", "subcategory", "service", "flag")
 _LONGEST_SHOWN = 10_000

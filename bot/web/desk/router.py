@@ -20,6 +20,7 @@ from bot.handlers.contacts import ContactLog
 from bot.handlers.house import UnknownTicket
 from bot.handlers.incidents import Incidents
 from bot.handlers.ports import Clock, Stale, Unavailable
+from bot.handlers.replies import BOXES, Waiting
 from bot.storage.files import Attachment
 from bot.storage.queries import BadCursor, Queries, Question, View
 from bot.tickets.lifecycle import LIVE, STATES, VERBS
@@ -29,7 +30,7 @@ from bot.tickets.taxonomy import Register
 from bot.tickets.ticket import Incomplete, NotAllowed, Ticket, Wrong
 from bot.web.act import Act
 from bot.web.auth import Auth, Forbidden, NotWritten, SignedIn, SignInNeeded, WaitFirst, all_guarded, csrf_of, public
-from bot.web.desk import attachments, audit, channels, forms, handbook, pages
+from bot.web.desk import attachments, audit, channels, forms, handbook, pages, replies
 from bot.web.desk import contacts as contact_pages
 from bot.web.desk import incidents as incident_pages
 from bot.web.desk import words as said_as
@@ -67,13 +68,17 @@ def router(
     contacts: ContactLog,
     incidents: Incidents,
     read_out: ReadOut,
+    writing: replies.Writing,
 ) -> APIRouter:
     """The desk under /desk.
 
     `register()` is the ministry's data as it is now; `notices_seen` marks a member of staff's notices up to an id as seen;
-    `file_path` tells where the file of a hash lies; `aside_seen` marks what was set aside as dealt with.
+    `file_path` tells where the file of a hash lies; `aside_seen` marks what was set aside as dealt with; `writing` is what
+    the boxes of a ticket need.
     """
-    made = _Desk(queries, act, auth, register, catalogues, office, clock, notices_seen, file_path, carriers, aside_seen)
+    made = _Desk(
+        queries, act, auth, register, catalogues, office, clock, notices_seen, file_path, carriers, aside_seen, writing
+    )
     made.contacts, made.incidents, made.read_out = contacts, incidents, read_out
     return made.router()
 
@@ -96,7 +101,9 @@ class _Desk:
         file_path: Callable[[str], Path],
         carriers: Carriers,
         aside_seen: Callable[[int, datetime], bool],
+        writing: replies.Writing,
     ) -> None:
+        self.writing = writing
         self.queries, self.act, self.auth, self.office, self.clock = queries, act, auth, office, clock
         self.words = said_as.of(catalogues, register, office.country)
         self.notices_seen, self.file_path = notices_seen, file_path
@@ -161,6 +168,8 @@ class _Desk:
         async def version(ref: str, who: reader) -> Response:
             number = await asyncio.to_thread(self.queries.version, self.queries.reference(ref), who.staff)
             return JSONResponse({"version": number}, 200 if number else 404)
+
+        replies.routes(self, desk)
 
         @desk.post("/tickets/{ref}/{verb}")
         async def change(request: Request, ref: str, verb: str, who: reader) -> Response:
@@ -424,6 +433,11 @@ class _Desk:
             (calendar.day_of(ticket.promise.due) + timedelta(days=1)).isoformat(),
         )
         problem = pages.problem(error, made, verb, typed or {}, ticket, t, calendar) if error else None
+        boxes = await replies.page(self, whole, made, who, t, verb)
+        made = boxes.pop("made")
+        if problem and boxes["waiting"] and boxes["waiting"]["verb"] == verb:
+            problem["kept"] = (typed or {}).get("text", "")  # its form is not there while it waits
+        done = "" if replies.overtaken(request, boxes) else self.done(request, t)
         response = await self.page(
             request, "ticket.html", who, status,
             boxes=[f for f in made if f.verb in forms.BOXES],
@@ -431,7 +445,7 @@ class _Desk:
             join="join" in ticket.allowed(who.staff.actor()) and not whole.live and bool(whole.channel) and not whole.stopped,
             leave=whole.live is not None and "leave" in ticket.allowed(who.staff.actor()),
             take="assign" in ticket.allowed(who.staff.actor()) and ticket.staff != who.staff.id,
-            done=self.done(request, t) if not error else "", error=problem, shown=grouped(ticket.ref),
+            done=(done or replies.undone(request, t)) if not error else "", **boxes, error=problem, shown=grouped(ticket.ref),
             **pages.ticket(
                 whole, {c.id: c.name for c in colleagues}, t, self.office, now, self.carriers.price, who.staff.id, unmasked
             ),
@@ -462,7 +476,7 @@ class _Desk:
         whole = await asyncio.to_thread(self.queries.ticket, number, who.staff, self.clock())
         if whole is None or verb not in VERBS:
             raise HTTPException(404)
-        typed = {k: v for k, v in form.items() if isinstance(v, str) and k not in ("csrf", "seen")}
+        typed = {k: v for k, v in form.items() if isinstance(v, str) and k not in replies.NOT_SAID}
         seen = str(form.get("seen", ""))
         version = int(seen) if seen.isdecimal() and len(seen) < 10 else None
 
@@ -471,10 +485,15 @@ class _Desk:
 
         if any(len(value) > forms.LONGEST for value in typed.values()):
             return await again(422, pages.Problem("error_too_long"))
+        if answer := await replies.not_sent(self, request, whole, verb, who, typed):
+            return answer
         given = forms.said(verb, form, whole.ticket)
         if "staff" in given and given["staff"] not in [c.id for c in await asyncio.to_thread(self.queries.staff_list)]:
             return await again(422, pages.Problem("error_incomplete", {"staff": "error_field"}))
         try:
+            waits, version = await asyncio.to_thread(replies.held, self, number, verb, who.staff, given, version)
+            if waits:
+                return RedirectResponse(f"/desk/tickets/{number}", 303)
             ticket: Ticket = await asyncio.to_thread(
                 self.act, number, verb, who.staff.actor(), given, staff=who.staff, seen=version
             )
@@ -482,6 +501,8 @@ class _Desk:
             raise HTTPException(404) from None
         except NotAllowed:
             return await again(409, pages.Problem("error_not_allowed"))
+        except Waiting:
+            return await again(409, pages.Problem("error_waits"))
         except Stale:
             return await again(409, pages.Problem("error_stale", since=version))
         except Incomplete as incomplete:
@@ -494,6 +515,8 @@ class _Desk:
             return await again(422, pages.Problem("error_value"))
         except Unavailable:
             return await again(503, pages.Problem("error_unavailable"))
+        if verb in BOXES:
+            await asyncio.to_thread(self.writing.replies.drop, number, verb, who.staff)
         if not may_see(who.staff, ticket):
             return RedirectResponse(f"/desk?done={verb}&gone={number}", 303)
         return RedirectResponse(f"/desk/tickets/{number}?done={verb}", 303)

@@ -23,10 +23,13 @@ from bot.handlers.contacts import ContactLog
 from bot.handlers.house import House
 from bot.handlers.incidents import Incidents
 from bot.handlers.ports import Conversation, Say
-from bot.sending import SmsBudget
+from bot.handlers.replies import Replies
+from bot.preview import Previews
+from bot.sending import SmsBudget, Windows
 from bot.storage.crypto import Secrets
 from bot.storage.database import open_engine
 from bot.storage.doors import Doors
+from bot.storage.drafts import DraftTable
 from bot.storage.migrations import migrate
 from bot.storage.post import Post
 from bot.storage.queries import Queries
@@ -44,9 +47,10 @@ from bot.web.auth import IDLE, Auth, hash_password
 from bot.web.desk import pages
 from bot.web.desk import router as desk
 from bot.web.desk.channels import Carriers, Sms
+from bot.web.desk.replies import Writing
 from bot.web.security import BodyCap, SecurityHeaders
 from bot.wording.render import load
-from channels.contract import Address
+from channels.contract import Address, Limits
 from nlu.arabic.fold import fold
 
 DATA = Path(__file__).parents[3] / "data"
@@ -127,6 +131,8 @@ class Desk:
     queue: Queue
     room: FileRoom | None
     app: FastAPI
+    replies: Replies
+    previews: Previews
 
     def browser(self, who: str = "", **headers: str) -> Browser:
         """A browser; with a session of one of STAFF where it is named."""
@@ -276,7 +282,13 @@ class _Forms(HTMLParser):
 
 
 def make(
-    engine: Any, register: Register, clock: Any, url: str = URL, folder: Path | None = None, ways: bool = True
+    engine: Any,
+    register: Register,
+    clock: Any,
+    url: str = URL,
+    folder: Path | None = None,
+    ways: bool = True,
+    undo: float = 0,
 ) -> Desk:
     """The desk and the API over a database that holds STAFF; files lie in `folder`."""
     store = _store(engine, clock)
@@ -294,11 +306,23 @@ def make(
     office = pages.Office(lambda: register.policy, lambda unit: calendar)
     budget = SmsBudget(post.segments_since, PRICE, CAP, ["SA"], lambda: calendar.zone)
     carriers = Carriers(("whatsapp", "sms", "telegram"), post.trouble, Sms(PRICE, CAP, budget.spent, budget.alarm))
+    replies = Replies(DraftTable(store), house, colleague, clock, undo)
+    limits = {
+        "whatsapp": Limits(1600, 0, window=timedelta(hours=24)),
+        "sms": Limits(1600, 0),
+        "telegram": Limits(4096, 12),
+    }
+    windows = Windows(
+        {("read", "ar"): "HX1"}, lambda name, params, language: store.render(name, params, [], language)[0]
+    )
+    preview = Previews(house, store.told_at, store.render, limits, windows, lambda address: None, budget, PRICE, clock)
+    card = lambda part, service, language: register.card(part, service, language)  # noqa: E731
+    writing = Writing(replies, preview, card, lambda: register, PRICE)
     app.include_router(
         desk.router(
             queries=queries, act=house.act, auth=auth, register=lambda: register, catalogues=catalogues(),
             office=office, clock=clock, notices_seen=doors.notices_seen, file_path=room.path if room else None,
-            carriers=carriers, aside_seen=doors.aside_seen,
+            carriers=carriers, aside_seen=doors.aside_seen, writing=writing,
             contacts=ContactLog(house, lambda number: [Address("sms", number, "+15005550006")] if ways else []),
             incidents=Incidents(house), read_out=store.render,
         )
@@ -306,7 +330,7 @@ def make(
     app.include_router(api.router(queries=queries, act=house.act, auth=auth, register=lambda: register, clock=clock))
     app.add_middleware(BodyCap)
     app.add_middleware(SecurityHeaders, public_url=url)
-    return Desk(clock, store, doors, house, queries, register, Queue(store), room, app)
+    return Desk(clock, store, doors, house, queries, register, Queue(store), room, app, replies, preview)
 
 
 def fill(path: Path) -> None:

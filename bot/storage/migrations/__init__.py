@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from bot.handlers.ports import Unavailable
 from bot.storage.database import unavailable
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision that this code knows: a test compares it with the files."""
 
 PATIENCE = 60.0

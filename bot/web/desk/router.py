@@ -26,10 +26,11 @@ from bot.tickets.reference import shown as grouped
 from bot.tickets.taxonomy import Register
 from bot.tickets.ticket import Incomplete, NotAllowed, Ticket, Wrong
 from bot.web.act import Act
-from bot.web.auth import Auth, Forbidden, SignedIn, SignInNeeded, WaitFirst, all_guarded, csrf_of, public
-from bot.web.desk import attachments, channels, forms, pages
+from bot.web.auth import Auth, Forbidden, Owed, SignedIn, SignInNeeded, WaitFirst, all_guarded, csrf_of, public
+from bot.web.desk import attachments, channels, forms, me, pages, people
 from bot.web.desk import words as said_as
 from bot.web.desk.channels import Carriers
+from bot.web.desk.people import Accounts
 from bot.web.desk.words import LANGUAGES, Catalogues, Words
 
 HERE = Path(__file__).parent
@@ -51,6 +52,7 @@ def router(
     queries: Queries,
     act: Act,
     auth: Auth,
+    accounts: Accounts,
     register: Callable[[], Register],
     catalogues: Catalogues,
     office: pages.Office,
@@ -66,7 +68,7 @@ def router(
     `file_path` tells where the file of a hash lies; `aside_seen` marks what was set aside as dealt with.
     """
     return _Desk(
-        queries, act, auth, register, catalogues, office, clock, notices_seen, file_path, carriers, aside_seen
+        queries, act, auth, accounts, register, catalogues, office, clock, notices_seen, file_path, carriers, aside_seen
     ).router()
 
 
@@ -76,6 +78,7 @@ class _Desk:
         queries: Queries,
         act: Act,
         auth: Auth,
+        accounts: Accounts,
         register: Callable[[], Register],
         catalogues: Catalogues,
         office: pages.Office,
@@ -86,6 +89,7 @@ class _Desk:
         aside_seen: Callable[[int, datetime], bool],
     ) -> None:
         self.queries, self.act, self.auth, self.office, self.clock = queries, act, auth, office, clock
+        self.accounts = accounts
         self.words = said_as.of(catalogues, register, office.country)
         self.notices_seen, self.file_path = notices_seen, file_path
         self.carriers, self.aside_seen = carriers, aside_seen
@@ -168,6 +172,8 @@ class _Desk:
                 return RedirectResponse("/desk/channels?done=aside", 303)
             return await self.error(request, 404, "error_not_there")
 
+        me.routes(self, desk)
+        people.routes(self, desk)
         return all_guarded(desk)
 
     # Pages
@@ -185,6 +191,8 @@ class _Desk:
                         response = await handle(request)
                     except SignInNeeded:
                         response = await desk.sign_in_needed(request)
+                    except Owed as owed:
+                        response = RedirectResponse(me.DUTIES[owed.duty], 303)
                     except Forbidden as refused:
                         response = await desk.error(request, 403, refused.why)
                     except Unavailable:
@@ -257,6 +265,10 @@ class _Desk:
         self.auth.set_cookie(response, self.auth.form_cookie, token)
         return response
 
+    def next(self, after: str) -> str:
+        """Where to after signing in: one of our own pages."""
+        return after if _NEXT.fullmatch(after) else "/desk"
+
     async def sign_in_needed(self, request: Request) -> Response:
         """The way to the sign-in page; what was typed into a form whose session has ended is given back."""
         if request.method == "GET":
@@ -275,15 +287,14 @@ class _Desk:
             return await self.login(request, 403, "error_form", email, after)
         address = request.client.host if request.client else ""
         try:
-            token = await self.auth.sign_in(email, password, address, request.cookies.get(self.auth.cookie, ""))
+            admitted = await self.auth.sign_in(email, password, address, request.cookies.get(self.auth.cookie, ""))
         except WaitFirst:
             response = await self.login(request, 429, "error_wait", email, after)
             response.headers["Retry-After"] = "60"
             return response
-        if token is None:
+        if admitted is None:
             return await self.login(request, 401, "error_sign_in", email, after)
-        response = RedirectResponse(after if _NEXT.fullmatch(after) else "/desk", 303)
-        self.auth.set_cookie(response, self.auth.cookie, token)
+        response = me.go_on(self, admitted, self.next(after))
         self.auth.drop_cookie(response, self.auth.form_cookie)
         return response
 

@@ -20,10 +20,13 @@ from sqlalchemy import insert, select, update
 from bot import seeding
 from bot.files import FileRoom
 from bot.handlers.house import House
+from bot.handlers.people import People
 from bot.handlers.ports import Conversation, Say
 from bot.sending import SmsBudget
+from bot.storage.colleagues import Colleagues
 from bot.storage.crypto import Secrets
 from bot.storage.database import open_engine
+from bot.storage.directory import Directory
 from bot.storage.doors import Doors
 from bot.storage.migrations import migrate
 from bot.storage.post import Post
@@ -42,6 +45,7 @@ from bot.web.auth import IDLE, Auth, hash_password
 from bot.web.desk import pages
 from bot.web.desk import router as desk
 from bot.web.desk.channels import Carriers, Sms
+from bot.web.desk.people import Accounts
 from bot.web.security import BodyCap, SecurityHeaders
 from bot.wording.render import load
 from channels.contract import Address
@@ -286,13 +290,15 @@ def make(engine: Any, register: Register, clock: Any, url: str = URL, folder: Pa
 
     house = House(store, lambda: register, lambda: calendar, clock, store.secrets.digest, fold, "SA", colleague)
     auth = Auth(doors, clock, url)
+    directory = Directory(store)
+    accounts = Accounts(People(directory, lambda: register.units, hash_password, clock), directory, Colleagues(engine))
     app = FastAPI(openapi_url=None)
     office = pages.Office(lambda: register.policy, lambda unit: calendar)
     budget = SmsBudget(post.segments_since, PRICE, CAP, ["SA"], lambda: calendar.zone)
     carriers = Carriers(("whatsapp", "sms", "telegram"), post.trouble, Sms(PRICE, CAP, budget.spent, budget.alarm))
     app.include_router(
         desk.router(
-            queries=queries, act=house.act, auth=auth, register=lambda: register, catalogues=catalogues(),
+            queries=queries, act=house.act, auth=auth, accounts=accounts, register=lambda: register, catalogues=catalogues(),
             office=office, clock=clock, notices_seen=doors.notices_seen, file_path=room.path if room else None,
             carriers=carriers, aside_seen=doors.aside_seen,
         )

@@ -1,7 +1,5 @@
 """What everybody does about their own account: the second page of signing in, the password, the second factor, the language."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
@@ -41,7 +39,7 @@ def home(staff: Staff, after: str = "/desk") -> str:
     return "/desk/people" if after == "/desk" and staff.role == Role.ADMIN else after
 
 
-def go_on(desk: Desk, admitted: Admitted, after: str) -> Response:
+def go_on(desk: "Desk", admitted: Admitted, after: str) -> Response:
     """After a right password: to the desk, or to the page that asks for the code."""
     if admitted.half:
         response = RedirectResponse(f"/desk/login/code?next={after}", 303)
@@ -52,7 +50,7 @@ def go_on(desk: Desk, admitted: Admitted, after: str) -> Response:
     return response
 
 
-def routes(desk: Desk, router: APIRouter) -> None:
+def routes(desk: "Desk", router: APIRouter) -> None:
     """The doors of one's own account, under the desk's prefix."""
     mine = Annotated[SignedIn, Depends(desk.auth.require(*Role, owing=True))]
     page = _Mine(desk)
@@ -104,7 +102,7 @@ def _password_first(who: SignedIn) -> SignedIn:
 
 
 class _Mine:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: "Desk") -> None:
         self.desk, self.auth, self.own = desk, desk.auth, desk.accounts.own
 
     # The second page of signing in

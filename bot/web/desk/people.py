@@ -1,7 +1,5 @@
 """The people of the desk, for who manages them: who is there, who comes, who goes, and what each may do."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -45,7 +43,7 @@ class Accounts:
     colleagues: Colleagues
 
 
-def routes(desk: Desk, router: APIRouter) -> None:
+def routes(desk: "Desk", router: APIRouter) -> None:
     """The administrator's doors, under the desk's prefix."""
     admin = Annotated[SignedIn, Depends(desk.auth.require(Role.ADMIN))]
     page = _People(desk)
@@ -84,7 +82,7 @@ def routes(desk: Desk, router: APIRouter) -> None:
 
 
 class _People:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: "Desk") -> None:
         self.desk, self.people, self.colleagues = desk, desk.accounts.people, desk.accounts.colleagues
 
     async def everybody(self, request: Request, who: SignedIn) -> Response:

@@ -136,7 +136,7 @@ class Desk:
         if who:
             token = token_urlsafe()
             self.doors.open_session(token, STAFF[who].id, self.clock(), self.clock() + IDLE)
-            browser.client.cookies.set("sawt_desk", token)
+            browser.client.cookies.set("sawt_desk", token, domain="desk.test", path="/")
         return browser
 
     def program(self, *scopes: str) -> TestClient:
@@ -268,6 +268,8 @@ class _Forms(HTMLParser):
         if tag == "form":
             self._form = {}
             self.forms[given.get("action", "")] = self._form
+        elif tag == "input" and given.get("type") == "checkbox" and "checked" not in given:
+            pass
         elif tag == "input" and "name" in given:
             self._form[given["name"]] = given.get("value", "")
         elif tag == "select":

@@ -20,6 +20,7 @@ class Factors(Accounts):
         """Whoever has `token` has given this person's password, and may give a code until then."""
         row = {"token_hash": self._hash(token), "staff": staff_id, "created_at": at, "expires_at": expires_at}
         with self._store.writers.begin() as connection:
+            connection.execute(delete(half_sessions).where(half_sessions.c.expires_at <= at))  # nobody comes for them
             connection.execute(insert(half_sessions), row)
 
     def half(self, token: str, now: datetime) -> Account | None:

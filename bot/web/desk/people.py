@@ -194,7 +194,7 @@ class _People:
     async def _person(self, id: str) -> Colleague:
         found = await asyncio.to_thread(self.colleagues.one, id)
         if found is None:
-            raise HTTPException(404)
+            raise HTTPException(404, "error_not_there")
         return found
 
     def _t(self, request: Request, who: SignedIn) -> Any:

@@ -198,9 +198,10 @@ class _Desk:
                     except Unavailable:
                         response = await desk.error(request, 503, "error_unavailable")
                     except HTTPException as refused:
+                        said = refused.detail if str(refused.detail).startswith("error_") else ""
                         known = {404: "error_unknown", 413: "error_too_long", 408: "error_slow"}
                         response = await desk.error(
-                            request, refused.status_code, known.get(refused.status_code, "error_form")
+                            request, refused.status_code, said or known.get(refused.status_code, "error_form")
                         )
                     response.headers.setdefault("Cache-Control", "no-store")
                     return response

@@ -436,3 +436,27 @@ def test_no_page_of_an_account_lets_anything_of_anybody_run(the_desk: Desk) -> N
     id = the_desk.doors.staff_by_email("layla@ministry.test").staff.id
     for page in (password_page, admin.get("/desk/people").text, admin.get(f"/desk/people/{id}").text):
         assert "<script>alert" not in page and "&lt;script&gt;" in page
+
+
+def test_labels_headings_and_ids_of_these_pages(the_desk: Desk) -> None:
+    """Every control has a label, ids are unique, one h1, nothing inline; in both languages."""
+    admin, agent = the_desk.browser("admin"), the_desk.browser("agent")
+    agent.send("/desk/me/second-factor", "/desk/me/second-factor/start")
+    pages = [agent.get(f"/desk/me{rest}", lang=lang).text for rest in ("", "/second-factor") for lang in ("ar", "en")]
+    paths = ("/desk/people", "/desk/people/new", "/desk/people/s-agent2", "/desk/people/s-admin")
+    pages += [admin.get(path, lang=lang).text for path in paths for lang in ("en", "ar")]
+    secret, _ = enrol(the_desk, agent)
+    browser = the_desk.browser()
+    browser.sign_in("agent@example.test")
+    pages += [agent.get("/desk/me/second-factor").text, browser.get("/desk/login/code").text]
+    for page in pages:
+        ids = re.findall(r'\sid="([^"]+)"', page)
+        assert len(ids) == len(set(ids)), ids
+        labels = set(re.findall(r'<label for="([^"]+)"', page))
+        controls = re.findall(r'<(?:input|select|textarea)(?![^>]*(?:type="hidden"|\shidden))[^>]*>', page)
+        assert all(re.search(r'\sid="([^"]+)"', c)[1] in labels for c in controls), controls
+        assert len(re.findall("<h1", page)) == 1 and " style=" not in page and "<style" not in page
+        assert all(
+            m in ids for each in re.findall(r'aria-(?:labelledby|describedby)="([^"]+)"', page) for m in each.split()
+        )
+        assert not re.search(r">\s*[a-z]+_[a-z_]+\s*<", page), "a name instead of its words"

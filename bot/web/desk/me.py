@@ -107,12 +107,12 @@ class _Mine:
 
     # The second page of signing in
 
-    async def code(self, request: Request, status: int = 200, why: str = "") -> Response:
+    async def code(self, request: Request, status: int = 200, why: str = "", after: str = "") -> Response:
         """Six digits, please; raises SignInNeeded for who has given no password."""
         half = request.cookies.get(self.auth.half_cookie, "")
         await self.auth.half(half)
         t = self.desk.words(self.desk.language(request))
-        after = request.query_params.get("next", "")
+        after = after or request.query_params.get("next", "")
         return await self.desk.page(
             request, "code.html", None, status, error=t(why) if why else "", word=csrf_of(half), next=after[:100]
         )
@@ -127,9 +127,9 @@ class _Mine:
                 old_token=request.cookies.get(self.auth.cookie, ""),
             )  # fmt: skip
         except WaitFirst:
-            return _later(await self.code(request, 429, "error_wait"))
+            return _later(await self.code(request, 429, "error_wait", form["next"]))
         if admitted is None:
-            return await self.code(request, 401, "error_code")
+            return await self.code(request, 401, "error_code", form["next"])
         response = go_on(self.desk, admitted, self.desk.next(form["next"]))
         self.auth.drop_cookie(response, self.auth.half_cookie)
         return response

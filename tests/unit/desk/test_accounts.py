@@ -54,6 +54,8 @@ def test_a_second_factor_from_turning_it_on_to_coming_in(the_desk: Desk) -> None
     assert "sawt_desk" not in browser.client.cookies and browser.get("/desk").status_code == 303, "half is nothing"
     half = browser.client.cookies["sawt_half"]
     assert the_desk.doors.session(half, the_desk.clock()) is None
+    wrong = second(browser, code="000000", next="/desk/channels")
+    assert wrong.status_code == 401 and 'name="next" value="/desk/channels"' in wrong.text
     arabic = code(the_desk, secret).translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))
     assert second(browser, code=arabic).status_code == 303
     assert browser.get("/desk").status_code == 200 and "sawt_half" not in browser.client.cookies

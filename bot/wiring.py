@@ -32,6 +32,7 @@ from bot.settings import Settings
 from bot.storage.chatlog import ChatLog
 from bot.storage.crypto import Secrets
 from bot.storage.database import open_engine
+from bot.storage.directory import Directory
 from bot.storage.doors import Doors
 from bot.storage.drafts import DraftTable
 from bot.storage.files import Files
@@ -75,6 +76,7 @@ class Rooms:
     register: Callable[[], Register]
     catalogues: Catalogues
     doors: Doors
+    directory: Directory
     queries: Queries
     queue: Queue
     bells: Bells
@@ -310,7 +312,7 @@ def build(settings: Settings, clock: Callable[[], datetime] = now) -> Rooms:
         queue.forget_claims()  # one house: whoever had claimed something is gone
     return Rooms(
         settings=settings, engine=engine, secrets=secrets, store=store, house=house, reception=reception, register=register,
-        catalogues=catalogues, doors=doors, queries=Queries(engine, fold), queue=queue,
+        catalogues=catalogues, doors=doors, directory=Directory(store), queries=Queries(engine, fold), queue=queue,
         bells=bells, chat=chat, clock=clock, listeners=listeners, posted=posted, providers=carriers, post=post, files=Files(store),
         file_room=room,
         budget=SmsBudget(

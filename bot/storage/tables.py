@@ -499,6 +499,12 @@ staff = Table(
     _column("active", Boolean, "staff", "may sign in", server_default=text("true")),
     _column("language", Words, "staff", "language of the desk", server_default="ar"),
     _column("totp_secret", LargeBinary, "secret", "second factor, encrypted", nullable=True),
+    _column(
+        "totp_pending", LargeBinary, "secret", "second factor that no code has confirmed, encrypted", nullable=True
+    ),
+    _column("totp_step", BigInteger, "staff", "time step of the last code used: a code is good once", nullable=True),
+    _column("must_change", Boolean, "staff", "the password is somebody else's choice", server_default=text("false")),
+    _column("last_seen", Time, "staff", "last request of any session", nullable=True),
     _column("failed", Integer, "staff", "failed sign-ins in a row", server_default="0"),
     _column("locked_until", Time, "staff", "no sign-in before then", nullable=True),
     _column("created_at", Time, "staff", "when the account was made"),
@@ -662,6 +668,24 @@ looking = Table(
     _column("staff", Words, "staff", "who has its page open", ForeignKey("staff.id"), primary_key=True),
     _column("at", Time, "staff", "when the page last said so; forgotten within an hour", index=True),
     comment="Who has a ticket before them now",
+)
+
+half_sessions = Table(
+    "half_sessions",
+    metadata,
+    _column("token_hash", Words, "secret", "keyed hash of the cookie", primary_key=True),
+    _column("staff", Words, "staff", "whose password it was", ForeignKey("staff.id"), index=True),
+    _column("created_at", Time, "staff", "when the password was given"),
+    _column("expires_at", Time, "staff", "void from then on", index=True),
+    comment="Who gave a right password and owes the second factor",
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    _column("staff", Words, "staff", "whose", ForeignKey("staff.id"), primary_key=True),
+    _column("code_hash", Words, "secret", "keyed hash of the code; gone once it was used", primary_key=True),
+    comment="What opens the desk once to who has lost the second factor",
 )
 
 meta = Table(

@@ -12,13 +12,16 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.handlers.incidents import Incidents
+from bot.handlers.people import People
 from bot.handlers.ports import Unavailable
+from bot.storage.colleagues import Colleagues
 from bot.web.api import router as api
-from bot.web.auth import Auth
+from bot.web.auth import Auth, hash_password
 from bot.web.chat import router as chat
 from bot.web.desk import pages
 from bot.web.desk import router as desk
 from bot.web.desk.channels import Carriers, Sms
+from bot.web.desk.people import Accounts
 from bot.web.desk.replies import Writing
 from bot.web.hooks import router as hooks
 from bot.web.public import pages as public
@@ -55,6 +58,7 @@ def public_app(rooms: Rooms, assistant: Probe, news: Callable[[Delivery], Awaita
             queries=rooms.queries,
             act=rooms.house.act,
             auth=auth,
+            accounts=_accounts(rooms),
             register=rooms.register,
             catalogues=rooms.catalogues,
             office=office,
@@ -94,6 +98,12 @@ def _writing(rooms: Rooms) -> Writing:
         return rooms.store.render(f"utter_card_{part}", {"service": service}, [], language)[0]
 
     return Writing(rooms.replies, rooms.previews(), card, rooms.register, rooms.settings.sms_price)
+
+
+def _accounts(rooms: Rooms) -> Accounts:
+    """Who comes to the desk, and who decides about it."""
+    people = People(rooms.directory, lambda: rooms.register().units, hash_password, rooms.clock)
+    return Accounts(people, rooms.directory, Colleagues(rooms.engine))
 
 
 def _carriers(rooms: Rooms) -> Carriers:

@@ -59,6 +59,8 @@ DECLARED = {
     ("GET", "/desk/static/{name}"),
     ("GET", "/desk/login"),
     ("POST", "/desk/login"),
+    ("GET", "/desk/login/code"),
+    ("POST", "/desk/login/code"),
     ("GET", "/api/openapi.json"),
 }
 

@@ -169,7 +169,9 @@ def held(
     whole = desk.queries.ticket(ref, staff, desk.clock())
     if whole is None:
         raise UnknownTicket(ref)
-    if whole.live == staff.id:  # in the conversation itself: nobody waits ten seconds for a sentence, or says it to an older page
+    if (
+        whole.live == staff.id
+    ):  # in the conversation itself: nobody waits ten seconds for a sentence, or says it to an older page
         return False, None
     replies.hold(whole.ticket, verb, staff, given, seen)
     return True, seen

@@ -29,13 +29,25 @@ from bot.tickets.reference import shown as grouped
 from bot.tickets.taxonomy import Register
 from bot.tickets.ticket import Incomplete, NotAllowed, Ticket, Wrong
 from bot.web.act import Act
-from bot.web.auth import Auth, Forbidden, NotWritten, SignedIn, SignInNeeded, WaitFirst, all_guarded, csrf_of, public
-from bot.web.desk import attachments, audit, channels, forms, handbook, pages, replies
+from bot.web.auth import (
+    Auth,
+    Forbidden,
+    NotWritten,
+    Owed,
+    SignedIn,
+    SignInNeeded,
+    WaitFirst,
+    all_guarded,
+    csrf_of,
+    public,
+)  # fmt: skip
+from bot.web.desk import attachments, audit, channels, forms, handbook, me, pages, people, replies
 from bot.web.desk import contacts as contact_pages
 from bot.web.desk import incidents as incident_pages
 from bot.web.desk import words as said_as
 from bot.web.desk.channels import Carriers
 from bot.web.desk.contacts import ReadOut
+from bot.web.desk.people import Accounts
 from bot.web.desk.words import LANGUAGES, Catalogues, Words
 
 HERE = Path(__file__).parent
@@ -57,6 +69,7 @@ def router(
     queries: Queries,
     act: Act,
     auth: Auth,
+    accounts: Accounts,
     register: Callable[[], Register],
     catalogues: Catalogues,
     office: pages.Office,
@@ -77,8 +90,9 @@ def router(
     the boxes of a ticket need.
     """
     made = _Desk(
-        queries, act, auth, register, catalogues, office, clock, notices_seen, file_path, carriers, aside_seen, writing
-    )
+        queries, act, auth, accounts, register, catalogues, office, clock, notices_seen, file_path, carriers, aside_seen,
+        writing,
+    )  # fmt: skip
     made.contacts, made.incidents, made.read_out = contacts, incidents, read_out
     return made.router()
 
@@ -93,6 +107,7 @@ class _Desk:
         queries: Queries,
         act: Act,
         auth: Auth,
+        accounts: Accounts,
         register: Callable[[], Register],
         catalogues: Catalogues,
         office: pages.Office,
@@ -105,6 +120,7 @@ class _Desk:
     ) -> None:
         self.writing = writing
         self.queries, self.act, self.auth, self.office, self.clock = queries, act, auth, office, clock
+        self.accounts = accounts
         self.words = said_as.of(catalogues, register, office.country)
         self.notices_seen, self.file_path = notices_seen, file_path
         self.carriers, self.aside_seen = carriers, aside_seen
@@ -193,6 +209,8 @@ class _Desk:
         incident_pages.routes(self, desk)
         audit.routes(self, desk)
         handbook.routes(self, desk)
+        me.routes(self, desk)
+        people.routes(self, desk)
         return all_guarded(desk)
 
     # Pages
@@ -210,6 +228,8 @@ class _Desk:
                         response = await handle(request)
                     except SignInNeeded:
                         response = await desk.sign_in_needed(request)
+                    except Owed as owed:
+                        response = RedirectResponse(me.DUTIES[owed.duty], 303)
                     except Forbidden as refused:
                         response = await desk.error(request, 403, refused.why)
                     except NotWritten:
@@ -217,9 +237,10 @@ class _Desk:
                     except Unavailable:
                         response = await desk.error(request, 503, "error_unavailable")
                     except HTTPException as refused:
+                        said = refused.detail if str(refused.detail).startswith("error_") else ""
                         known = {404: "error_unknown", 413: "error_too_long", 408: "error_slow"}
                         response = await desk.error(
-                            request, refused.status_code, known.get(refused.status_code, "error_form")
+                            request, refused.status_code, said or known.get(refused.status_code, "error_form")
                         )
                     response.headers.setdefault("Cache-Control", "no-store")
                     return response
@@ -284,6 +305,10 @@ class _Desk:
         self.auth.set_cookie(response, self.auth.form_cookie, token)
         return response
 
+    def next(self, after: str) -> str:
+        """Where to after signing in: one of our own pages."""
+        return after if _NEXT.fullmatch(after) else "/desk"
+
     async def sign_in_needed(self, request: Request) -> Response:
         """The way to the sign-in page; what was typed into a form whose session has ended is given back."""
         if request.method == "GET":
@@ -302,15 +327,14 @@ class _Desk:
             return await self.login(request, 403, "error_form", email, after)
         address = request.client.host if request.client else ""
         try:
-            token = await self.auth.sign_in(email, password, address, request.cookies.get(self.auth.cookie, ""))
+            admitted = await self.auth.sign_in(email, password, address, request.cookies.get(self.auth.cookie, ""))
         except WaitFirst:
             response = await self.login(request, 429, "error_wait", email, after)
             response.headers["Retry-After"] = "60"
             return response
-        if token is None:
+        if admitted is None:
             return await self.login(request, 401, "error_sign_in", email, after)
-        response = RedirectResponse(after if _NEXT.fullmatch(after) else "/desk", 303)
-        self.auth.set_cookie(response, self.auth.cookie, token)
+        response = me.go_on(self, admitted, self.next(after))
         self.auth.drop_cookie(response, self.auth.form_cookie)
         return response
 

@@ -22,12 +22,15 @@ from bot.files import FileRoom
 from bot.handlers.contacts import ContactLog
 from bot.handlers.house import House
 from bot.handlers.incidents import Incidents
+from bot.handlers.people import People
 from bot.handlers.ports import Conversation, Say
 from bot.handlers.replies import Replies
 from bot.preview import Previews
 from bot.sending import SmsBudget, Windows
+from bot.storage.colleagues import Colleagues
 from bot.storage.crypto import Secrets
 from bot.storage.database import open_engine
+from bot.storage.directory import Directory
 from bot.storage.doors import Doors
 from bot.storage.drafts import DraftTable
 from bot.storage.migrations import migrate
@@ -47,6 +50,7 @@ from bot.web.auth import IDLE, Auth, hash_password
 from bot.web.desk import pages
 from bot.web.desk import router as desk
 from bot.web.desk.channels import Carriers, Sms
+from bot.web.desk.people import Accounts
 from bot.web.desk.replies import Writing
 from bot.web.security import BodyCap, SecurityHeaders
 from bot.wording.render import load
@@ -140,7 +144,7 @@ class Desk:
         if who:
             token = token_urlsafe()
             self.doors.open_session(token, STAFF[who].id, self.clock(), self.clock() + IDLE)
-            browser.client.cookies.set("sawt_desk", token)
+            browser.client.cookies.set("sawt_desk", token, domain="desk.test", path="/")
         return browser
 
     def program(self, *scopes: str) -> TestClient:
@@ -272,7 +276,9 @@ class _Forms(HTMLParser):
         if tag == "form":
             self._form = {}
             self.forms[given.get("action", "")] = self._form
-        elif tag == "input" and "name" in given and (given.get("type") != "checkbox" or "checked" in given):
+        elif tag == "input" and given.get("type") == "checkbox" and "checked" not in given:
+            pass
+        elif tag == "input" and "name" in given:
             self._form[given["name"]] = given.get("value", "")
         elif tag == "select":
             self._select = given["name"]
@@ -302,6 +308,8 @@ def make(
 
     house = House(store, lambda: register, lambda: calendar, clock, store.secrets.digest, fold, "SA", colleague)
     auth = Auth(doors, clock, url)
+    directory = Directory(store)
+    accounts = Accounts(People(directory, lambda: register.units, hash_password, clock), directory, Colleagues(engine))
     app = FastAPI(openapi_url=None)
     office = pages.Office(lambda: register.policy, lambda unit: calendar)
     budget = SmsBudget(post.segments_since, PRICE, CAP, ["SA"], lambda: calendar.zone)
@@ -320,7 +328,7 @@ def make(
     writing = Writing(replies, preview, card, lambda: register, PRICE)
     app.include_router(
         desk.router(
-            queries=queries, act=house.act, auth=auth, register=lambda: register, catalogues=catalogues(),
+            queries=queries, act=house.act, auth=auth, accounts=accounts, register=lambda: register, catalogues=catalogues(),
             office=office, clock=clock, notices_seen=doors.notices_seen, file_path=room.path if room else None,
             carriers=carriers, aside_seen=doors.aside_seen, writing=writing,
             contacts=ContactLog(house, lambda number: [Address("sms", number, "+15005550006")] if ways else []),

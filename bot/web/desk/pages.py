@@ -8,7 +8,8 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bot.storage.queries import Counts, Line, Message, Notice, Question, View, Whole
+from bot.storage.lists import Counts, View
+from bot.storage.queries import Line, Message, Notice, Question, Whole
 from bot.tickets.calendar import WorkingCalendar
 from bot.tickets.groups import grouped_by_meaning
 from bot.tickets.lifecycle import VERBS

@@ -19,7 +19,8 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from bot.handlers.house import UnknownTicket
 from bot.handlers.ports import Clock, Stale, Unavailable
 from bot.storage.files import Attachment
-from bot.storage.queries import BadCursor, Queries, Question, View
+from bot.storage.lists import BadCursor, View
+from bot.storage.queries import Queries, Question
 from bot.tickets.lifecycle import LIVE, STATES, VERBS
 from bot.tickets.people import Role, Staff, may_see
 from bot.tickets.reference import shown as grouped

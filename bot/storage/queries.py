@@ -428,6 +428,11 @@ class Queries(Channels):
         with self._read() as db:
             return [_staff(row) for row in db.execute(query.order_by(people.c.name, people.c.id))]
 
+    def names(self) -> dict[str, str]:
+        """Everybody's name by their id, those who no longer work here included."""
+        with self._read() as db:
+            return {row.id: row.name for row in db.execute(select(people.c.id, people.c.name))}
+
     def remembered_keys(self, start: str) -> list[str]:
         """The idempotency keys that begin so, and go on after a space."""
         query = select(idempotency.c.key).where(_starts(idempotency.c.key, start + " "))

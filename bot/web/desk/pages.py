@@ -57,6 +57,7 @@ def line(each: Line, t: Words, office: Office, now: datetime) -> dict[str, Any]:
     """A row of the list."""
     return {
         "ref": each.ref,
+        "version": each.version,
         "shown": shown(each.ref),
         "first": one_line(each.text),
         "kind": t.name("kind", each.kind),

@@ -19,16 +19,16 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from bot.handlers.house import UnknownTicket
 from bot.handlers.ports import Clock, Stale, Unavailable
 from bot.storage.files import Attachment
-from bot.storage.lists import BadCursor, View
 from bot.storage.queries import Queries, Question
-from bot.tickets.lifecycle import LIVE, STATES, VERBS
+from bot.tickets.lifecycle import STATES, VERBS
 from bot.tickets.people import Role, Staff, may_see
 from bot.tickets.reference import shown as grouped
 from bot.tickets.taxonomy import Register
 from bot.tickets.ticket import Incomplete, NotAllowed, Ticket, Wrong
+from bot.tickets.workload import LEAST
 from bot.web.act import Act
 from bot.web.auth import Auth, Forbidden, SignedIn, SignInNeeded, WaitFirst, all_guarded, csrf_of, public
-from bot.web.desk import attachments, channels, forms, pages
+from bot.web.desk import attachments, bulk, channels, forms, handover, pages, queue
 from bot.web.desk import words as said_as
 from bot.web.desk.channels import Carriers
 from bot.web.desk.words import LANGUAGES, Catalogues, Words
@@ -36,7 +36,6 @@ from bot.web.desk.words import LANGUAGES, Catalogues, Words
 HERE = Path(__file__).parent
 READERS = (Role.AGENT, Role.SUPERVISOR, Role.MANAGER, Role.OVERSIGHT)
 QUESTION_DAYS, QUESTION_GROUPS = ("7", "30", "90"), 100
-VIEWS: tuple[View, ...] = ("mine", "unit", "all")
 LANGUAGE_COOKIE = "sawt_desk_language"
 _NEXT = re.compile(r"/desk(?:/tickets/\d{10}|/channels)?", re.ASCII)
 _STATES = tuple(s for s in (
@@ -94,6 +93,7 @@ class _Desk:
         self.templates = Environment(
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
+        self.states = _STATES
         self.static = {name: (HERE / "static" / name).read_bytes() for name in _TYPES}
         self.templates.globals["static"] = lambda name: (
             f"/desk/static/{name}?v={sha256(self.static[name]).hexdigest()[:12]}"
@@ -129,7 +129,7 @@ class _Desk:
 
         @desk.get("")
         async def tickets(request: Request, who: reader) -> Response:
-            return await self.list_page(request, who)
+            return await queue.list_page(self, request, who)
 
         @desk.get("/questions")
         async def questions(request: Request, who: reader) -> Response:
@@ -169,6 +169,9 @@ class _Desk:
                 return RedirectResponse("/desk/channels?done=aside", 303)
             return await self.error(request, 404, "error_not_there")
 
+        queue.routes(self, desk)
+        bulk.routes(self, desk)
+        handover.routes(self, desk)
         return all_guarded(desk)
 
     # Pages
@@ -290,38 +293,6 @@ class _Desk:
 
     # The list
 
-    async def list_page(self, request: Request, who: SignedIn) -> Response:
-        asked = request.query_params
-        chosen = {name: asked.get(name, "")[:200] for name in ("q", "state", "kind", "category")}
-        chosen["state"] = chosen["state"] if chosen["state"] in (*STATES, "any") else "live"
-        view: View = next((v for v in VIEWS if v == asked.get("view")), _first_view(who.staff))
-        states = {"live": sorted(LIVE), "any": []}.get(chosen["state"], [chosen["state"]])
-        cursor, now = asked.get("cursor", ""), self.clock()
-
-        def read() -> tuple[Any, Any, Any]:
-            wanted: dict[str, Any] = {"view": view, "states": states}
-            wanted |= {k: chosen[k] for k in ("kind", "category", "q")}
-            try:
-                page = self.queries.tickets(who.staff, now, cursor=cursor, **wanted)
-            except BadCursor:
-                page = self.queries.tickets(who.staff, now, **wanted)
-            return page, self.queries.counts(who.staff, now), self.queries.notices(who.staff)
-
-        page, counts, notices = await asyncio.to_thread(read)
-        t = self.words(self.language(request, who.staff))
-        kept = {"view": view} | {k: v for k, v in chosen.items() if v}
-        filtered = bool(chosen["q"] or chosen["kind"] or chosen["category"] or chosen["state"] != "live")
-        return await self.page(
-            request, "list.html", who,
-            view=view, counts=counts, views=[v for v in VIEWS if v != "unit" or who.staff.unit],
-            chosen=chosen, states=_STATES, filtered=filtered,
-            lines=[pages.line(each, t, self.office, now) for each in page.lines],
-            notices=[pages.notice(each, t, self.office) for each in notices], can_dismiss=self.notices_seen is not None,
-            empty=pages.empty(view, filtered, counts, t), done=self.done(request, t),
-            next=f"/desk?{urlencode(kept | {'cursor': page.next})}" if page.next else "",
-            first=f"/desk?{urlencode(kept)}" if cursor else "",
-        )  # fmt: skip
-
     async def questions(self, request: Request, who: SignedIn) -> Response:
         """What people asked and the register did not answer, questions of one meaning together."""
         asked = request.query_params.get("days", "")
@@ -410,6 +381,7 @@ class _Desk:
             request, "ticket.html", who, status,
             boxes=[f for f in made if f.verb in forms.BOXES],
             others=sorted((f for f in made if f.verb not in forms.BOXES), key=lambda f: f.verb != "resolve"),
+            back=queue.back(request),
             take="assign" in ticket.allowed(who.staff.actor()) and ticket.staff != who.staff.id,
             done=self.done(request, t) if not error else "", error=problem, shown=grouped(ticket.ref),
             **pages.ticket(whole, {c.id: c.name for c in colleagues}, t, self.office, now, self.carriers.price),
@@ -447,6 +419,8 @@ class _Desk:
         if any(len(value) > forms.LONGEST for value in typed.values()):
             return await again(422, pages.Problem("error_too_long"))
         given = forms.said(verb, form, whole.ticket)
+        if given.get("staff") == LEAST:
+            given["staff"] = await asyncio.to_thread(bulk.least, self, whole.ticket) or ""
         if "staff" in given and given["staff"] not in [c.id for c in await asyncio.to_thread(self.queries.staff_list)]:
             return await again(422, pages.Problem("error_incomplete", {"staff": "error_field"}))
         try:
@@ -477,8 +451,3 @@ class _Desk:
 def _number(id: str) -> int:
     """The number of a row as an address names it; 0, which no row has, for everything else."""
     return int(id) if id.isascii() and id.isdecimal() and len(id) < 18 else 0
-
-
-def _first_view(staff: Staff) -> View:
-    """What the list opens with: the work of who answers for one unit, or everything for who answers for all."""
-    return "unit" if staff.unit and not staff.sees_all else "all"

@@ -112,7 +112,8 @@ class holds(FunctionElement[bool]):
 @compiles(holds, "sqlite")
 def _holds_sqlite(element: holds, compiler: Any, **kw: Any) -> str:
     column, value = (compiler.process(c, **kw) for c in element.clauses)
-    return f"EXISTS (SELECT 1 FROM json_each({column}) WHERE json_each.value = {value})"
+    # most lists are empty: that is seen without opening them
+    return f"({column} <> '[]' AND EXISTS (SELECT 1 FROM json_each({column}) WHERE json_each.value = {value}))"
 
 
 @compiles(holds, "postgresql")

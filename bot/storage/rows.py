@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.handlers.ports import Conversation, Incoming
 from bot.storage.crypto import Secrets
+from bot.storage.place import place
 from bot.tickets.lifecycle import LIVE
 from bot.tickets.people import Actor, Role
 from bot.tickets.ticket import Entry, Promise, Ticket
@@ -97,6 +98,7 @@ _SETS = ("flags", "readers", "hidden_from")
 def ticket_row(ticket: Ticket, fold: Callable[[str], str], due: Callable[[Ticket], datetime | None]) -> dict[str, Any]:
     """Where a ticket stands, as lists and search want it: all of it follows from the ticket."""
     added = [str(e.said["text"]) for e in ticket.history if e.verb == "add" and "text" in e.said]
+    answered_at = _answered_at(ticket)
     return {
         "ref": ticket.ref,
         **{name: getattr(ticket, name) for name in _PLAIN},
@@ -108,7 +110,8 @@ def ticket_row(ticket: Ticket, fold: Callable[[str], str], due: Callable[[Ticket
         "need_to_know": ticket.need_to_know,
         "promised_for": ticket.promise.due,
         "due_at": due(ticket),
-        "answered_at": _answered_at(ticket),
+        "answered_at": answered_at,
+        **place(ticket, answered_at),
         "closed_at": _closed_at(ticket),
         "version": ticket.version,
     }

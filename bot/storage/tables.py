@@ -112,7 +112,8 @@ class holds(FunctionElement[bool]):
 @compiles(holds, "sqlite")
 def _holds_sqlite(element: holds, compiler: Any, **kw: Any) -> str:
     column, value = (compiler.process(c, **kw) for c in element.clauses)
-    return f"EXISTS (SELECT 1 FROM json_each({column}) WHERE json_each.value = {value})"
+    # most lists are empty: that is seen without opening them
+    return f"({column} <> '[]' AND EXISTS (SELECT 1 FROM json_each({column}) WHERE json_each.value = {value}))"
 
 
 @compiles(holds, "postgresql")
@@ -125,6 +126,9 @@ def one_of(column: ColumnElement[Any], *values: str) -> ColumnElement[bool]:
     """The column has one of these values, written out as in the partial indexes: else neither database uses them."""
     written: list[ColumnElement[Any]] = [literal_column(f"'{value}'") for value in values]
     return column.in_(written) if len(written) > 1 else column == written[0]
+
+
+_FAR = text("'9999-01-01 00:00:00.000000'")
 
 
 def _column(
@@ -352,6 +356,15 @@ tickets = Table(
     _column("version", Integer, "none", "number of entries"),
     _column("turn", Words, "none", "the turn that filed it: at most one", nullable=True, unique=True),
     _column("incident", Words, "none", "the common cause it was joined to", nullable=True),
+    _column("lane", Integer, "none", "order of lists: 0 urgent, 1 a promise runs, 2 live, 3 ended", server_default="3"),
+    _column(
+        "queue_at",
+        Time,
+        "about",
+        "order of lists: the date to be kept; beyond 9900 where none runs",
+        server_default=_FAR,
+    ),
+    _column("escalated", Boolean, "about", "not answered since it was last escalated", server_default=text("false")),
     comment="Where each ticket stands: a reading of its entries, for lists and search",
 )
 Index("ix_tickets_unit_state", tickets.c.unit, tickets.c.state)
@@ -360,6 +373,10 @@ Index("ix_tickets_contact", tickets.c.contact, tickets.c.opened_at)
 Index("ix_tickets_conversation", tickets.c.conversation)
 Index("ix_tickets_opened_at", tickets.c.opened_at)
 Index("ix_tickets_due_at", tickets.c.due_at)
+_as_listed = (tickets.c.lane, tickets.c.queue_at, tickets.c.opened_at, tickets.c.ref)
+Index("ix_tickets_queue", *_as_listed)
+Index("ix_tickets_unit_queue", tickets.c.unit, *_as_listed)
+Index("ix_tickets_staff_queue", tickets.c.staff, *_as_listed)
 
 entries = Table(
     "entries",

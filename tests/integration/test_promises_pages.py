@@ -178,7 +178,7 @@ def crawl(client: httpx.Client, start: str) -> dict[str, httpx.Response]:
         path = waiting.pop(0)
         if path in seen or len(seen) > 150:
             continue
-        seen[path] = answer = client.get(path)
+        seen[path] = answer = client.get(path, follow_redirects=True)  # the next ticket is a way to another page
         if not answer.headers.get("content-type", "").startswith("text/html"):
             continue
         for link in Page(answer.text).links:

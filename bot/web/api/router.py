@@ -19,7 +19,8 @@ from starlette.responses import JSONResponse, Response
 from bot.handlers.house import UnknownTicket
 from bot.handlers.ports import Clock, Stale, Unavailable
 from bot.storage.files import Attachment
-from bot.storage.queries import BadCursor, Line, Queries, Whole
+from bot.storage.lists import BadCursor
+from bot.storage.queries import Line, Queries, Whole
 from bot.tickets.lifecycle import STATES, VERBS
 from bot.tickets.taxonomy import Register
 from bot.tickets.ticket import Entry, Incomplete, NotAllowed, Wrong

@@ -9,7 +9,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.storage.files import Attachment
-from bot.storage.queries import Counts, Line, Message, Notice, Question, View, Whole
+from bot.storage.lists import Counts, View
+from bot.storage.queries import Line, Message, Notice, Question, Whole
 from bot.tickets.calendar import WorkingCalendar
 from bot.tickets.groups import grouped_by_meaning
 from bot.tickets.lifecycle import LIVE, VERBS
@@ -58,6 +59,7 @@ def line(each: Line, t: Words, office: Office, now: datetime) -> dict[str, Any]:
     """A row of the list."""
     return {
         "ref": each.ref,
+        "version": each.version,
         "shown": shown(each.ref),
         "first": t("abuse_hidden") if "abuse" in each.flags else one_line(masked(each.text[:1000])),
         "kind": t.name("kind", each.kind),

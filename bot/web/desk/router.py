@@ -22,12 +22,13 @@ from bot.handlers.incidents import Incidents
 from bot.handlers.ports import Clock, Stale, Unavailable
 from bot.handlers.replies import BOXES, Waiting
 from bot.storage.files import Attachment
-from bot.storage.queries import BadCursor, Queries, Question, View
-from bot.tickets.lifecycle import LIVE, STATES, VERBS
+from bot.storage.queries import Queries, Question
+from bot.tickets.lifecycle import STATES, VERBS
 from bot.tickets.people import Role, Staff, may_see
 from bot.tickets.reference import shown as grouped
 from bot.tickets.taxonomy import Register
 from bot.tickets.ticket import Incomplete, NotAllowed, Ticket, Wrong
+from bot.tickets.workload import LEAST
 from bot.web.act import Act
 from bot.web.auth import (
     Auth,
@@ -41,7 +42,20 @@ from bot.web.auth import (
     csrf_of,
     public,
 )  # fmt: skip
-from bot.web.desk import attachments, audit, channels, forms, handbook, me, pages, people, replies
+from bot.web.desk import (
+    attachments,
+    audit,
+    bulk,
+    channels,
+    forms,
+    handbook,
+    handover,
+    me,
+    pages,
+    people,
+    queue,
+    replies,
+)
 from bot.web.desk import contacts as contact_pages
 from bot.web.desk import incidents as incident_pages
 from bot.web.desk import words as said_as
@@ -53,7 +67,6 @@ from bot.web.desk.words import LANGUAGES, Catalogues, Words
 HERE = Path(__file__).parent
 READERS = (Role.AGENT, Role.SUPERVISOR, Role.MANAGER, Role.OVERSIGHT)
 QUESTION_DAYS, QUESTION_GROUPS = ("7", "30", "90"), 100
-VIEWS: tuple[View, ...] = ("mine", "unit", "all")
 LANGUAGE_COOKIE = "sawt_desk_language"
 _NEXT = re.compile(r"/desk(?:/tickets/\d{10}|/channels)?", re.ASCII)
 _STATES = tuple(s for s in (
@@ -128,6 +141,7 @@ class _Desk:
         self.templates = Environment(
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
+        self.states = _STATES
         self.static = {name: (HERE / "static" / name).read_bytes() for name in _TYPES} | handbook.pictures()
         self.templates.globals["static"] = lambda name: (
             f"/desk/static/{name}?v={sha256(self.static[name]).hexdigest()[:12]}"
@@ -163,7 +177,7 @@ class _Desk:
 
         @desk.get("")
         async def tickets(request: Request, who: reader) -> Response:
-            return await self.list_page(request, who)
+            return await queue.list_page(self, request, who)
 
         @desk.get("/questions")
         async def questions(request: Request, who: reader) -> Response:
@@ -211,6 +225,9 @@ class _Desk:
         handbook.routes(self, desk)
         me.routes(self, desk)
         people.routes(self, desk)
+        queue.routes(self, desk)
+        bulk.routes(self, desk)
+        handover.routes(self, desk)
         return all_guarded(desk)
 
     # Pages
@@ -340,38 +357,6 @@ class _Desk:
 
     # The list
 
-    async def list_page(self, request: Request, who: SignedIn) -> Response:
-        asked = request.query_params
-        chosen = {name: asked.get(name, "")[:200] for name in ("q", "state", "kind", "category")}
-        chosen["state"] = chosen["state"] if chosen["state"] in (*STATES, "any") else "live"
-        view: View = next((v for v in VIEWS if v == asked.get("view")), _first_view(who.staff))
-        states = {"live": sorted(LIVE), "any": []}.get(chosen["state"], [chosen["state"]])
-        cursor, now = asked.get("cursor", ""), self.clock()
-
-        def read() -> tuple[Any, Any, Any]:
-            wanted: dict[str, Any] = {"view": view, "states": states}
-            wanted |= {k: chosen[k] for k in ("kind", "category", "q")}
-            try:
-                page = self.queries.tickets(who.staff, now, cursor=cursor, **wanted)
-            except BadCursor:
-                page = self.queries.tickets(who.staff, now, **wanted)
-            return page, self.queries.counts(who.staff, now), self.queries.notices(who.staff)
-
-        page, counts, notices = await asyncio.to_thread(read)
-        t = self.words(self.language(request, who.staff))
-        kept = {"view": view} | {k: v for k, v in chosen.items() if v}
-        filtered = bool(chosen["q"] or chosen["kind"] or chosen["category"] or chosen["state"] != "live")
-        return await self.page(
-            request, "list.html", who,
-            view=view, counts=counts, views=[v for v in VIEWS if v != "unit" or who.staff.unit],
-            chosen=chosen, states=_STATES, filtered=filtered,
-            lines=[pages.line(each, t, self.office, now) for each in page.lines],
-            notices=[pages.notice(each, t, self.office) for each in notices], can_dismiss=self.notices_seen is not None,
-            empty=pages.empty(view, filtered, counts, t), done=self.done(request, t),
-            next=f"/desk?{urlencode(kept | {'cursor': page.next})}" if page.next else "",
-            first=f"/desk?{urlencode(kept)}" if cursor else "",
-        )  # fmt: skip
-
     async def questions(self, request: Request, who: SignedIn) -> Response:
         """What people asked and the register did not answer, questions of one meaning together."""
         asked = request.query_params.get("days", "")
@@ -468,6 +453,7 @@ class _Desk:
             others=sorted((f for f in made if f.verb not in forms.BOXES), key=lambda f: f.verb != "resolve"),
             join="join" in ticket.allowed(who.staff.actor()) and not whole.live and bool(whole.channel) and not whole.stopped,
             leave=whole.live is not None and "leave" in ticket.allowed(who.staff.actor()),
+            back=queue.back(request),
             take="assign" in ticket.allowed(who.staff.actor()) and ticket.staff != who.staff.id,
             done=(done or replies.undone(request, t)) if not error else "", **boxes, error=problem, shown=grouped(ticket.ref),
             **pages.ticket(
@@ -512,6 +498,8 @@ class _Desk:
         if answer := await replies.not_sent(self, request, whole, verb, who, typed):
             return answer
         given = forms.said(verb, form, whole.ticket)
+        if given.get("staff") == LEAST:
+            given["staff"] = await asyncio.to_thread(bulk.least, self, whole.ticket) or ""
         if "staff" in given and given["staff"] not in [c.id for c in await asyncio.to_thread(self.queries.staff_list)]:
             return await again(422, pages.Problem("error_incomplete", {"staff": "error_field"}))
         try:
@@ -549,8 +537,3 @@ class _Desk:
 def _number(id: str) -> int:
     """The number of a row as an address names it; 0, which no row has, for everything else."""
     return int(id) if id.isascii() and id.isdecimal() and len(id) < 18 else 0
-
-
-def _first_view(staff: Staff) -> View:
-    """What the list opens with: the work of who answers for one unit, or everything for who answers for all."""
-    return "unit" if staff.unit and not staff.sees_all else "all"

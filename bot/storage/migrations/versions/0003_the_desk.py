@@ -259,6 +259,33 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("last_seen", tables.Time(), nullable=True, comment="last request of any session"))
 
     with op.batch_alter_table("tickets", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column(
+                "lane",
+                sa.Integer(),
+                server_default="3",
+                nullable=False,
+                comment="order of lists: 0 urgent, 1 a promise runs, 2 live, 3 ended",
+            )
+        )
+        batch_op.add_column(
+            sa.Column(
+                "queue_at",
+                tables.Time(),
+                server_default=sa.text("'9999-01-01 00:00:00.000000'"),
+                nullable=False,
+                comment="order of lists: the date to be kept; beyond 9900 where none runs",
+            )
+        )
+        batch_op.add_column(
+            sa.Column(
+                "escalated",
+                sa.Boolean(),
+                server_default=sa.text("(false)"),
+                nullable=False,
+                comment="not answered since it was last escalated",
+            )
+        )
         batch_op.create_index(
             "ix_tickets_incident",
             ["incident"],
@@ -266,3 +293,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("incident IS NOT NULL"),
             postgresql_where=sa.text("incident IS NOT NULL"),
         )
+        batch_op.create_index("ix_tickets_queue", ["lane", "queue_at", "opened_at", "ref"], unique=False)
+        batch_op.create_index("ix_tickets_staff_queue", ["staff", "lane", "queue_at", "opened_at", "ref"], unique=False)
+        batch_op.create_index("ix_tickets_unit_queue", ["unit", "lane", "queue_at", "opened_at", "ref"], unique=False)

@@ -242,6 +242,8 @@ class Month:
         for row in self._past.sent():
             delivered = row["sent_at"] + timedelta(seconds=self.chance.randint(1, 40))
             opened = delivered + timedelta(minutes=self.chance.expovariate(1 / 45))
+            if row["next_in"] is not None:  # who answers has read it
+                delivered, opened = min(delivered, row["next_in"]), min(opened, row["next_in"])
             if row["scheme"] == "telegram" or delivered > self.until or self.chance.random() < 0.02:
                 continue
             read = row["scheme"] == "whatsapp" and opened < self.until and self.chance.random() < 0.85

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, bindparam, func, or_, select, update
 
 from bot.storage.store import SqlStore
-from bot.storage.tables import conversations, desk_notices, leases, meta, outbox, tickets
+from bot.storage.tables import conversations, desk_notices, inbox, leases, meta, outbox, tickets
 
 FACT = "demo"
 """The fact that says that the tickets here are made up: `begun`, then the moment at which the month ends."""
@@ -57,9 +57,11 @@ class Past:
             return list(db.scalars(query.order_by(outbox.c.conversation)))
 
     def sent(self) -> list[Mapping[Any, Any]]:
-        """What was handed to a provider and not told of since: id, scheme, sent_at, in order."""
+        """What was handed to a provider: id, scheme, sent_at, and when its person next wrote (`next_in`), in order."""
+        after = (inbox.c.conversation == outbox.c.conversation) & (inbox.c.received_at > outbox.c.sent_at)
+        next_in = select(func.min(inbox.c.received_at)).where(after).correlate(outbox).scalar_subquery()
         query = (
-            select(outbox.c.id, outbox.c.sent_at, conversations.c.scheme)
+            select(outbox.c.id, outbox.c.sent_at, conversations.c.scheme, next_in.label("next_in"))
             .join(conversations, conversations.c.id == outbox.c.conversation)
             .where(outbox.c.state == "sent", outbox.c.provider_id.is_not(None))
             .order_by(outbox.c.id)

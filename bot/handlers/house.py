@@ -360,7 +360,10 @@ class House:
             busy = turn is None and _busy(talk)
             if busy:  # a draft or a question is open: its numbers stay in force, an answer has a button of its own
                 notice = replace(notice, asks=False, buttons=_answer_button(ticket) if notice.asks else [])
-            if self.one_way(talk.address) and entry.verb != "redirect":  # a body and its number need no answer
+            if self.one_way(talk.address) and entry.verb == "redirect":  # a body and its number need no answer
+                notice = replace(notice, name=notice.name.removesuffix("_text"))
+                params.pop("text", None)
+            elif self.one_way(talk.address):
                 notice, params = (
                     replace(notice, name="sms_update", buttons=[]),
                     {"ref": ticket.ref, "state": ticket.state},

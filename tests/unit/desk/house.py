@@ -275,7 +275,9 @@ class _Forms(HTMLParser):
             self._form[self._select] = given["value"]
 
 
-def make(engine: Any, register: Register, clock: Any, url: str = URL, folder: Path | None = None, ways: bool = True) -> Desk:
+def make(
+    engine: Any, register: Register, clock: Any, url: str = URL, folder: Path | None = None, ways: bool = True
+) -> Desk:
     """The desk and the API over a database that holds STAFF; files lie in `folder`."""
     store = _store(engine, clock)
     doors, queries, post = Doors(store), Queries(engine, fold), Post(store)

@@ -381,8 +381,10 @@ class House:
         if not spoken and (_busy(talk) if busy is None else busy):
             # a draft or a question is open: its numbers stay in force, an answer has a button of its own
             notice = replace(notice, asks=False, buttons=_answer_button(ticket) if notice.asks else [])
-        if self.one_way(talk.address) and not notice.name.startswith("notice_redirect"):
-            # a body and its number need no answer
+        if self.one_way(talk.address) and notice.name.startswith("notice_redirect"):
+            notice = replace(notice, name=notice.name.removesuffix("_text"))  # a body and its number need no answer
+            params.pop("text", None)
+        elif self.one_way(talk.address):
             notice, params = (
                 replace(notice, name="sms_update", buttons=[]),
                 {"ref": ticket.ref, "state": ticket.state},

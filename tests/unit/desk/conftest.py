@@ -35,7 +35,7 @@ def desk_of(tmp_path: Path, template: Path, register: Register) -> Iterator[Call
         path = tmp_path / f"desk{len(engines)}.sqlite3"
         shutil.copy(template, path)
         engines.append(open_engine(f"sqlite:///{path}"))
-        return make(engines[-1], register, Clock(), url, tmp_path / "files", undo)
+        return make(engines[-1], register, Clock(), url, tmp_path / "files", undo=undo)
 
     yield desk
     for engine in engines:

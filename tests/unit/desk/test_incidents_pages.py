@@ -138,3 +138,14 @@ def test_not_ours_names_the_number_that_will_be_told(the_desk: Desk) -> None:
                 .all()[-1]
             )
         assert word in told["text"] and "1900" in told["text"] and told["params"]["body"] == "sa_commerce"
+
+
+def test_a_telephone_that_cannot_answer_gets_the_body_and_its_number(the_desk: Desk) -> None:
+    the_desk.house.one_way = lambda address: address.scheme == "sms"
+    ticket = the_desk.file(talk=the_desk.talk("t-sms", "sms"))
+    assert (
+        the_desk.browser("agent2").act(ticket.ref, "redirect", body="sa_commerce", text="كلمة طويلة").status_code == 303
+    )
+    with the_desk.store.read() as db:
+        told = db.scalars(select(outbox.c.text).where(outbox.c.name == "notice_redirect_phone")).one()
+    assert "1900" in told and "كلمة طويلة" not in told

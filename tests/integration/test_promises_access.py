@@ -97,6 +97,28 @@ DESK: dict[tuple[str, str], Door] = {
     ("POST", f"{PERSON}/password"): Door(ADMINS, (404,)),
     ("POST", f"{PERSON}/second-factor"): Door(ADMINS, (404,)),
     ("POST", f"{PERSON}/sign-out"): Door(ADMINS, (404,)),
+    ("GET", "/desk/help"): Door(EVERYBODY),
+    ("GET", "/desk/counts"): Door(READERS),
+    ("GET", "/desk/next"): Door(READERS, (303,)),
+    ("POST", "/desk/bulk"): Door(AGENTS, (422,)),
+    ("GET", "/desk/handover"): Door(SENIORS),
+    ("POST", "/desk/handover"): Door(SENIORS, (422,)),
+    ("GET", "/desk/new"): Door(AGENTS),
+    ("POST", "/desk/new"): Door(AGENTS, (422,)),
+    ("GET", "/desk/tickets/{ref}/incident"): Door(AGENTS, ticket=True),
+    ("POST", "/desk/incidents"): Door(AGENTS, (404,)),
+    ("GET", "/desk/incidents/{id}"): Door(READERS, (404,)),
+    ("POST", "/desk/incidents/{id}/tell"): Door(AGENTS, (404,)),
+    ("POST", "/desk/incidents/{id}/go-on"): Door(AGENTS, (404,)),
+    ("POST", "/desk/incidents/{id}/leave"): Door(AGENTS, (404,)),
+    ("GET", "/desk/audit"): Door(OVERSIGHT | ADMINS, lists=True),
+    ("POST", "/desk/numbers/{ref}"): Door(READERS, ticket=True),
+    ("POST", "/desk/tickets/{ref}/preview"): Door(
+        READERS, (200, 409), ticket=True, form={"verb": "reply", "text": "رد"}
+    ),
+    ("POST", "/desk/tickets/{ref}/draft"): Door(READERS, ticket=True, form={"verb": "note", "text": "مسودة"}),
+    ("POST", "/desk/tickets/{ref}/undo"): Door(READERS, (303,), ticket=True),
+    ("POST", "/desk/tickets/{ref}/looking"): Door(READERS, ticket=True),
 }
 API: dict[tuple[str, str], str] = {
     ("GET", "/api/v1/tickets"): "tickets:read",

@@ -1,4 +1,4 @@
-"""`python -m bot …`: run (the supervisor), house, migrate, seed, corrections, telegram-webhook."""
+"""`python -m bot …`: run (the supervisor), house, migrate, seed [--demo], corrections, audit verify, telegram-webhook."""
 
 from __future__ import annotations
 
@@ -20,9 +20,15 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("run", help="start house and assistant, and start again what dies")
     commands.add_parser("house", help="the house alone: web, worker, the assistant's actions")
     commands.add_parser("migrate", help="bring the database to this version's schema")
-    commands.add_parser("seed", help="fill an empty database: the register and people to sign in as")
+    seed = commands.add_parser("seed", help="fill an empty database: the register and people to sign in as")
+    seed.add_argument("--demo", action="store_true", help="and a made-up month of tickets, in development only")
     commands.add_parser("corrections", help="write what clerks put right into DATA_DIR, masked, to be reviewed")
     commands.add_parser("telegram-webhook", help="tell Telegram where this house is")
+    audit = commands.add_parser("audit", help="is the history of tickets, and of who read them, as it was written?")
+    audit.add_argument("deed", choices=["verify"])
+    audit.add_argument(
+        "--seen", default="", help="an end of the chain that an earlier run told: it must still be there"
+    )
     given = parser.parse_args(arguments)
     try:
         settings = settings_.load()
@@ -40,7 +46,22 @@ def main(arguments: list[str] | None = None) -> int:
         return serve(settings)
     if given.command == "telegram-webhook":
         return _telegram_webhook(settings)
-    return _database(given.command, settings)
+    return (
+        _demo(settings)
+        if given.command == "seed" and given.demo
+        else _database(given.command, settings, getattr(given, "seen", ""))
+    )
+
+
+def _demo(settings: settings_.Settings) -> int:
+    from bot.demo.seed import seed
+    from bot.storage.migrations import SchemaTooNew
+
+    try:
+        return seed(settings)
+    except SchemaTooNew as newer:
+        print(f"Sawt cannot start:\n  - {newer}", file=sys.stderr)
+        return 2
 
 
 def _telegram_webhook(settings: settings_.Settings) -> int:
@@ -72,7 +93,7 @@ def _telegram_webhook(settings: settings_.Settings) -> int:
     return 0
 
 
-def _database(command: str, settings: settings_.Settings) -> int:
+def _database(command: str, settings: settings_.Settings, seen: str = "") -> int:
     from bot import wiring
     from bot.process import seed_people
     from bot.storage.migrations import SchemaTooNew
@@ -85,12 +106,29 @@ def _database(command: str, settings: settings_.Settings) -> int:
         try:
             if command == "corrections":
                 return _corrections(engine, settings)
+            if command == "audit":
+                return _audit(engine, settings, seen)
         finally:
             engine.dispose()
     except SchemaTooNew as newer:
         print(f"Sawt cannot start:\n  - {newer}", file=sys.stderr)
         return 2
     print("The database is at this version's schema.")
+    return 0
+
+
+def _audit(engine: Engine, settings: settings_.Settings, seen: str) -> int:
+    """0 where everything is as it was sealed, 1 with the first broken link where it is not."""
+    from bot.storage.crypto import Secrets
+    from bot.storage.verifying import verify
+
+    verdict = verify(engine, Secrets(settings.secret_key), seen)
+    if verdict.broken:
+        print(f"The chain is broken: {verdict.broken}.", file=sys.stderr)
+        return 1
+    n, m = verdict.sealed["entry"], verdict.sealed["audit"]
+    print(f"{n} entries and {m} audit rows are as they were sealed; {verdict.unsealed} not sealed yet.")
+    print(f"The chain ends with {verdict.head}: keep it elsewhere, and next time: audit verify --seen {verdict.head}")
     return 0
 
 

@@ -19,7 +19,7 @@ from bot.tickets.taxonomy import Register
 
 WHOLE = ("taxonomy", "routing", "emergency", "promises")
 """Files that are one row of the register; the others are a row an entry."""
-LISTS = ("units", "bodies", "branches")
+LISTS = ("units", "bodies", "branches", "canned")
 FOLDERS = ("services", "calendars")
 ESTIMATED = "(estimated)"
 CHINESE = {

@@ -5,15 +5,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import phonenumbers
 import yaml
 
 from bot.dispatch import READ, WINDOW_CLOSED, Form
-from bot.storage.post import ToSend
 from channels.contract import Address, Limits, Template
 from channels.lengths import split, units
 
@@ -71,8 +70,15 @@ class OneWay:
 
 STATUS = "template_status"
 """The sentence of the template that tells a ticket's state: reference and state, nothing that anybody wrote."""
-PRIVATE = ("text", "reason", "question", "answer")
-"""Parameters that hold somebody's words: such a line is read behind `reply 1` only."""
+PRIVATE = ("text", "reason", "question", "answer", "body")
+"""Parameters that hold somebody's words, or whose business it is: such a line is read behind `reply 1` only."""
+
+
+def time_left(limits: Limits, last_in_at: datetime | None, now: datetime) -> timedelta | None:
+    """How long free text may still go to who last wrote then: None where any time, nothing once the window is closed."""
+    if limits.window is None:
+        return None
+    return max(last_in_at + limits.window - now, timedelta(0)) if last_in_at else timedelta(0)
 
 
 class TemplatesInvalid(ValueError):
@@ -102,6 +108,32 @@ def read_templates(path: Path) -> dict[tuple[str, str], str]:
     return approved
 
 
+class Line(Protocol):
+    """What the form of a line hangs on: of a row of the outbox, or of one that a clerk is still writing."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def ref(self) -> str | None: ...
+    @property
+    def params(self) -> Mapping[str, Any]: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def last_in_at(self) -> datetime | None: ...
+    @property
+    def error(self) -> str: ...
+
+
+class ToPay(Protocol):
+    """What paying for an SMS hangs on."""
+
+    @property
+    def address(self) -> Address: ...
+    @property
+    def last_in_at(self) -> datetime | None: ...
+
+
 class Windows:
     """Which form a line has: outside of a reply window only what the provider has approved is said.
 
@@ -114,11 +146,11 @@ class Windows:
         """`words(name, params, language)` is what a template says."""
         self._templates, self._words = templates, words
 
-    def __call__(self, row: ToSend, limits: Limits, now: datetime) -> Form:
+    def __call__(self, row: Line, limits: Limits, now: datetime) -> Form:
         if limits.window is None:
             return Form("text")
         refused = any(code in row.error for code in WINDOW_CLOSED)
-        closed = refused or row.last_in_at is None or now - row.last_in_at >= limits.window
+        closed = refused or not time_left(limits, row.last_in_at, now)
         if row.name == READ:
             return self._template("read", row, {"1": _grouped(row.ref)}, None) if closed else Form("moot")
         if not closed:
@@ -132,7 +164,7 @@ class Windows:
                 return form
         return Form("held") if ("read", row.language) in self._templates and row.ref else Form("none")
 
-    def _template(self, name: str, row: ToSend, variables: Mapping[str, str], text: str | None) -> Form:
+    def _template(self, name: str, row: Line, variables: Mapping[str, str], text: str | None) -> Form:
         content = self._templates.get((name, row.language))
         return Form("template", Template(content, variables), name, text) if content else Form("none")
 
@@ -156,7 +188,7 @@ class SmsBudget:
         """`parts(since)` were handed over; `price` of one and `cap` of one day, in the account's currency."""
         self._parts, self._price, self.cap, self._countries, self._zone = parts, price, cap, frozenset(countries), zone
 
-    def refuses(self, row: ToSend, parts: int, now: datetime) -> str:
+    def refuses(self, row: ToPay, parts: int, now: datetime) -> str:
         """Why this SMS is not paid for; empty where it is."""
         where = country(row.address.identifier)
         if where not in self._countries and row.last_in_at is None:  # whoever wrote to us by SMS is answered there

@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     sms_price: float = Field(0.06, ge=0)
     sms_daily_cap: float = Field(50, ge=0)
     scanner: str = ""
+    undo_seconds: float = Field(10, ge=0, le=60)
     simulated: bool = False
 
     @field_validator("allowed_origins", "sms_countries", "sms_one_way", mode="before")

@@ -20,16 +20,21 @@ from bot.dispatch import READ, Dispatcher
 from bot.faults import fault
 from bot.fetching import Fetcher
 from bot.files import FileRoom
+from bot.handlers.contacts import ContactLog
 from bot.handlers.house import House
 from bot.handlers.ports import Say
 from bot.handlers.receive import Reception
+from bot.handlers.replies import Replies
 from bot.handlers.undelivered import Undelivered
+from bot.preview import Previews
 from bot.sending import OneWay, Sizes, SmsBudget, Windows, country, read_templates
 from bot.settings import Settings
 from bot.storage.chatlog import ChatLog
 from bot.storage.crypto import Secrets
 from bot.storage.database import open_engine
+from bot.storage.directory import Directory
 from bot.storage.doors import Doors
+from bot.storage.drafts import DraftTable
 from bot.storage.files import Files
 from bot.storage.migrations import migrate
 from bot.storage.post import Post, ToSend
@@ -71,6 +76,7 @@ class Rooms:
     register: Callable[[], Register]
     catalogues: Catalogues
     doors: Doors
+    directory: Directory
     queries: Queries
     queue: Queue
     bells: Bells
@@ -84,13 +90,25 @@ class Rooms:
     file_room: FileRoom
     budget: SmsBudget
     templates: Mapping[tuple[str, str], str]
+    replies: Replies
 
     def dispatcher(self) -> Dispatcher:
         """The post office."""
         undelivered = Undelivered(self.house, self._carried, self._sms_to)
-        forms = Windows(self.templates, lambda name, params, lang: self.catalogues.render(name, params, lang))
+        forms = self._windows()
         providers = list(self.providers.values())
         return Dispatcher(self.post, providers, forms, self.budget, undelivered, self._ask_to_read, self.clock)
+
+    def _windows(self) -> Windows:
+        return Windows(self.templates, lambda name, params, lang: self.catalogues.render(name, params, lang))
+
+    def previews(self) -> Previews:
+        """What tells a clerk how words will reach their person."""
+        limits = {scheme: each for provider in self.providers.values() for scheme, each in provider.schemes.items()}
+        return Previews(
+            self.house, self.store.told_at, self.store.render, limits, self._windows(), self._sms_to, self.budget,
+            self.settings.sms_price, self.clock,
+        )  # fmt: skip
 
     def fetcher(self) -> Fetcher:
         """What brings files that lie at providers."""
@@ -112,6 +130,19 @@ class Rooms:
         allowed = address.scheme == "whatsapp" and country(number) in self.settings.sms_countries
         return Address("sms", number, sender) if allowed and self._carried("sms") else None
 
+    def contacts(self) -> ContactLog:
+        """Where clerks file what came by telephone, letter, e-mail or at the counter."""
+        return ContactLog(self.house, self._ways)
+
+    def _ways(self, number: str) -> list[Address]:
+        """The addresses at which a telephone number can be told."""
+        settings, ways = self.settings, list[Address]()
+        if self._carried("sms") and country(number) in settings.sms_countries:
+            ways.append(Address("sms", number, settings.twilio_sms_from))
+        if self._carried("whatsapp"):
+            ways.append(Address("whatsapp", number, settings.twilio_whatsapp_from))
+        return ways
+
     def _ask_to_read(self, row: ToSend) -> None:
         """Once for each closed window: that there is something to read, and how."""
         with self.store.begin() as tx:
@@ -125,7 +156,7 @@ class Rooms:
         worker = Worker(
             self.store, self.house, assistant, self.catalogues.variants,
             gather=self.settings.gather_seconds, turns=self.settings.turns, typing=self.chat.set_typing,
-            forget=self.file_room.remove,
+            forget=self.file_room.remove, replies=self.replies,
         )  # fmt: skip
         self.listeners.wake(worker.wake)
         return worker
@@ -281,13 +312,14 @@ def build(settings: Settings, clock: Callable[[], datetime] = now) -> Rooms:
         queue.forget_claims()  # one house: whoever had claimed something is gone
     return Rooms(
         settings=settings, engine=engine, secrets=secrets, store=store, house=house, reception=reception, register=register,
-        catalogues=catalogues, doors=doors, queries=Queries(engine, fold), queue=queue,
+        catalogues=catalogues, doors=doors, directory=Directory(store), queries=Queries(engine, fold), queue=queue,
         bells=bells, chat=chat, clock=clock, listeners=listeners, posted=posted, providers=carriers, post=post, files=Files(store),
         file_room=room,
         budget=SmsBudget(
             post.segments_since, settings.sms_price, settings.sms_daily_cap, settings.sms_countries, lambda: calendar().zone
         ),
         templates=templates(settings),
+        replies=Replies(DraftTable(store), house, colleague, clock, settings.undo_seconds),
     )  # fmt: skip
 
 

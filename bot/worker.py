@@ -30,7 +30,9 @@ from bot.handlers.draft import Draft
 from bot.handlers.house import House
 from bot.handlers.ports import Conversation, Incoming, Say, Unavailable
 from bot.handlers.receive import FILES, first_language
+from bot.handlers.replies import Replies
 from bot.storage.queue import Queue
+from bot.storage.sealing import BATCH, Sealer
 from bot.storage.store import SqlStore, SqlTransaction
 from bot.tickets.lifecycle import LIVE
 from nlu.arabic.flags import flags
@@ -49,9 +51,13 @@ DOWN_PATIENCE = 20.0
 """Seconds without an assistant before the menu takes over."""
 TYPING_AFTER = 0.5
 """Seconds after which a person is shown that an answer is being worked on."""
+SEAL_EVERY, SEAL_ON = 1.0, 0.1
+"""Seconds between looks for what is not in the chain yet; and where there was more than one batch of it."""
 HOPELESS = timedelta(seconds=5)
 """How long a conversation waits whose lines could not be taken."""
 UNDECIDED = timedelta(seconds=60)
+REPLIES_EVERY = 0.5
+"""Seconds between two looks at what clerks sent off."""
 FRESH_AFTER = timedelta(hours=1)
 STOP_WORDS = frozenset(fold(w) for w in ("stop", "إيقاف", "توقف", "ايقاف", "الغاء الاشتراك", "start", "ابدأ", "退订"))
 DANGERS = ("fire", "gas", "injury", "self_harm", "other")
@@ -94,11 +100,14 @@ class Worker:
         turns: int,
         typing: Callable[[str, bool], None] = lambda conversation, on: None,
         forget: Callable[[str], None] = lambda content: None,
+        replies: Replies | None = None,
     ) -> None:
-        """`typing` shows that an answer is being worked on; `forget` removes a file that nothing names any more."""
+        """`typing` shows that an answer is being worked on; `forget` removes a file that nothing names any more;
+        `replies` is what clerks sent off, and may take back for a moment."""
+        self.replies = replies
         self.forget = forget
         self.store, self.house, self.assistant, self.variants = store, house, assistant, variants
-        self.queue = Queue(store)
+        self.queue, self.sealer = Queue(store), Sealer(store)
         self.name = f"worker-{os.getpid()}"
         self.gather, self.turns, self.typing = gather, turns, typing
         self._wake = asyncio.Event()
@@ -116,7 +125,8 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `stop`. Never raises for a single message's sake."""
-        beside = [asyncio.create_task(self._clock()), asyncio.create_task(self._show_typing())]
+        beside = [asyncio.create_task(each) for each in (self._clock(), self._show_typing(), self._seal())]
+        beside += [asyncio.create_task(self._replies(self.replies))] if self.replies else []
         try:
             while not self._stopping:
                 pause = 0.5
@@ -207,6 +217,9 @@ class Worker:
         self._begun[batch.talk.id] = time.monotonic()
         talk = batch.talk
         if talk.live_ref and self._heard_live(batch):
+            return True
+        if talk.limited_until is not None and self.house.clock() < talk.limited_until:
+            self._by_menu(batch, "the desk limited this address to the menu")
             return True
         turn = Turn(
             batch.dialogue, batch.turn, (batch.payload or batch.text)[:READ_CHARACTERS], batch.payload is not None,
@@ -412,7 +425,7 @@ class Worker:
             tx.wait_again(batch.ids)
             tx.release(batch.talk.id, self.name)
 
-    def _by_menu(self, batch: Batch) -> None:
+    def _by_menu(self, batch: Batch, why: str = "the assistant gave no answer") -> None:
         """The numbered menu answers; what it handled is never driven again."""
         at = self.house.clock()
         with self.store.begin() as tx:
@@ -431,12 +444,12 @@ class Worker:
             if not outcome.file:
                 self._menu_waits(talk, outcome, at)
                 tx.save_conversation(talk)
-                tx.finish(batch.ids, "menu", reason="the assistant gave no answer")
+                tx.finish(batch.ids, "menu", reason=why)
                 tx.release(talk.id, self.name)
         if outcome.file and outcome.draft:
             self.house.file(batch.talk.id, batch.turn, outcome.draft)
             with self.store.begin() as tx:
-                tx.finish(batch.ids, "menu", reason="the assistant gave no answer")
+                tx.finish(batch.ids, "menu", reason=why)
                 tx.release(batch.talk.id, self.name)
 
     @staticmethod
@@ -493,6 +506,37 @@ class Worker:
             except Exception:
                 log.exception("the clock failed")
             await asyncio.sleep(5)
+
+    async def _seal(self) -> None:
+        """History and audit become links of the chain, a moment after they were committed."""
+        while True:
+            pause = SEAL_EVERY
+            try:
+                if await asyncio.to_thread(self.sealer.waiting):
+                    now = self.house.clock()
+                    if await asyncio.to_thread(self.queue.lease, "seal", self.name, now + timedelta(seconds=15)):
+                        more = await asyncio.to_thread(self.sealer.seal, now) >= BATCH
+                        pause = SEAL_ON if more else SEAL_EVERY
+            except Unavailable:
+                log.warning("the sealer waits for storage")
+            except Exception:
+                log.exception("the sealer failed")
+            await asyncio.sleep(pause)
+
+    async def _replies(self, replies: Replies) -> None:
+        """What clerks sent off goes out once it cannot be taken back any more; old drafts are forgotten."""
+        forget_at = 0.0
+        while True:
+            try:
+                await asyncio.to_thread(replies.send_due)
+                if time.monotonic() >= forget_at:
+                    forget_at = time.monotonic() + 3600
+                    await asyncio.to_thread(replies.forget)
+            except Unavailable:
+                log.warning("the clerks' replies wait for storage")
+            except Exception:
+                log.exception("the clerks' replies could not be looked at")
+            await asyncio.sleep(REPLIES_EVERY)
 
     def tick(self, now: datetime) -> None:
         """Everything that is due now, each in a transaction of its own."""

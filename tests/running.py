@@ -62,6 +62,7 @@ class Sawt:
             "SEED_PASSWORD": "a-seed-password",
             "API_TOKEN": TOKEN,
             "GATHER_SECONDS": "0",
+            "UNDO_SECONDS": "0",
             "MALLOC_ARENA_MAX": "2",  # as the supervisor sets it
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",

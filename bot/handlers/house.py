@@ -90,9 +90,11 @@ class House:
             if earlier:
                 return talk.state.get("question")
             receipt = new_receipt()
-            ticket = self._new(talk, draft, receipt, at, kept)
-            while not tx.add_ticket(ticket, turn):
-                ticket.ref = new_reference()
+            ticket = self.new_ticket(
+                draft, receipt, at, by=Actor("beneficiary", talk.contact), kept=kept, language=talk.language or "ar",
+                source=talk.address.scheme, contact=talk.contact, conversation=talk.id,
+            )  # fmt: skip
+            self.add(tx, ticket, turn)
             tx.take_files(talk.id, ticket.ref)
             self._tell_filed(tx, talk, turn, ticket, receipt, at, kept)
             self._offer_second(tx, talk, turn, draft, at)
@@ -100,18 +102,34 @@ class House:
             tx.drop_events(talk.dialogue)
             talk.dialogue, talk.dialogue_events, talk.menu = "", 0, False
             tx.save_conversation(talk)
-            for notice in notifications.to_staff(ticket.history[0], ticket):
-                tx.staff_tell(ticket.ref, notice.about, notice.unit, notice.staff, at, notice.params)
-                if (
-                    notice.about == "urgent"
-                    and not ticket.need_to_know
-                    and notice.unit != self.register().contact_centre
-                ):
-                    tx.staff_tell(ticket.ref, notice.about, self.register().contact_centre, None, at, notice.params)
+            self.tell_desk(tx, ticket, at)
             question: dict[str, Any] | None = talk.state["question"]
             return question
 
-    def _new(self, talk: Conversation, draft: Draft, receipt: str, at: datetime, kept: bool) -> Ticket:
+    def add(self, tx: Transaction, ticket: Ticket, turn: str | None) -> None:
+        """The ticket is stored, under another reference where its own is taken."""
+        while not tx.add_ticket(ticket, turn):
+            ticket.ref = new_reference()
+
+    def tell_desk(self, tx: Transaction, ticket: Ticket, at: datetime) -> None:
+        """The unit hears of a ticket that was filed; of danger the contact centre does, too."""
+        for notice in notifications.to_staff(ticket.history[0], ticket):
+            tx.staff_tell(ticket.ref, notice.about, notice.unit, notice.staff, at, notice.params)
+            if notice.about == "urgent" and not ticket.need_to_know and notice.unit != self.register().contact_centre:
+                tx.staff_tell(ticket.ref, notice.about, self.register().contact_centre, None, at, notice.params)
+
+    def new_ticket(
+        self,
+        draft: Draft,
+        receipt: str,
+        at: datetime,
+        *,
+        by: Actor,
+        kept: bool = False,
+        subcategory: str | None = None,
+        **whose: Any,
+    ) -> Ticket:
+        """The ticket that a draft makes, routed and promised. `whose` says of whom, from where, in which language."""
         register = self.register()
         service = register.services.get(draft.service or "")
         service_class = service.service_class if service else self.policy.unknown_service_class
@@ -125,7 +143,7 @@ class House:
         # a second matter that the same words hold counts, too: they are never shown to who is complained of in them
         second = (draft.second or {}).get("category")
         guarded = second if second in GUARDED and category not in GUARDED else category
-        to = route(register, kind, guarded, None, draft.service, self.fold(draft.text), frozenset(flags))
+        to = route(register, kind, guarded, subcategory, draft.service, self.fold(draft.text), frozenset(flags))
         promise = clockwork.promised(
             self.policy,
             self.calendar,
@@ -136,18 +154,15 @@ class House:
             my_data="my_data" in flags,
         )
         return Ticket.file(
-            by=Actor("beneficiary", talk.contact),
+            by=by,
             at=at,
             promise=promise,
             ref=new_reference(),
             kind=kind,
             text=draft.text,
             unit=to.unit,
-            language=talk.language or "ar",
-            source=talk.address.scheme,
-            contact=talk.contact,
-            conversation=talk.id,
             category=category,
+            subcategory=subcategory,
             service=draft.service,
             service_class=service_class,
             flags=flags,
@@ -155,11 +170,16 @@ class House:
             unit_needs_to_know=to.needs_to_know,
             receipt_hash=self.digest(receipt),
             reading=draft.reading,
+            **whose,
         )
 
     def _tell_filed(
         self, tx: Transaction, talk: Conversation, turn: str, ticket: Ticket, receipt: str, at: datetime, kept: bool
     ) -> None:
+        tx.say(talk, turn, self.filed(ticket, receipt, at, kept), at)
+
+    def filed(self, ticket: Ticket, receipt: str, at: datetime, kept: bool = False) -> Say:
+        """The sentence that tells of a filing: reference, receipt code, who answers and by when."""
         special = next((f for f in SPECIAL if f in ticket.flags), None)
         closed = not self.calendar.is_open(at)
         params: dict[str, Any] = {
@@ -180,7 +200,7 @@ class House:
             name = "utter_filed_closed" if closed else "utter_filed"
         if name.endswith("_closed"):
             params["opening"] = self.local(self.calendar.next_opening(at))
-        tx.say(talk, turn, Say(name, f"{ticket.ref}:1", params, ref=ticket.ref), at)
+        return Say(name, f"{ticket.ref}:1", params, ref=ticket.ref)
 
     def _offer_second(self, tx: Transaction, talk: Conversation, turn: str, draft: Draft, at: datetime) -> None:
         """Another matter that was in the same words is offered, never filed silently."""
@@ -256,6 +276,8 @@ class House:
             raise ValueError("; ".join(problems))
         if verb == "assign" and said.get("staff"):
             said["staff"] = self._assignee(ticket, str(said["staff"])).id
+        if verb == "link" and not tx.has_incident(str(said.get("incident", ""))):
+            raise ValueError("incident: there is none of this name")
         promise = clockwork.promise_for(verb, ticket, said, at, self.calendar, self.policy)
         service = register.services.get(str(said.get("service", "")))
         if verb == "join":
@@ -277,8 +299,19 @@ class House:
                 tx.take_files(talk.id, ticket.ref)
         if live.ends_with(ticket, entry):
             live.end(tx, ticket)
+        if verb == "limit" and ticket.contact:
+            self._limit(tx, ticket.contact, at + timedelta(hours=int(said["hours"])))
         self._tell(tx, ticket, entry, at, turn)
         return entry
+
+    @staticmethod
+    def _limit(tx: Transaction, contact: str, until: datetime) -> None:
+        """All addresses of the person have the numbered menu alone until then; it ends by itself."""
+        for known in tx.conversations_of(contact):
+            talk = tx.conversation(known.id)
+            if talk is not None:
+                talk.limited_until = until
+                tx.save_conversation(talk)
 
     def _unknown(self, register: Register, said: Mapping[str, Any]) -> list[str]:
         """What is named and not in the register, one sentence each."""
@@ -325,20 +358,8 @@ class House:
         where = where or ticket.conversation
         talk = tx.conversation(where) if notice and where else None
         if notice and talk:
-            if talk.live_ref == ticket.ref and entry.verb == "reply":
-                notice = live.spoken(notice, entry.by, str(entry.said["text"]))
-            params = dict(notice.params)
-            if "due" in params:
-                params["due"] = self.local(params["due"])
             busy = turn is None and _busy(talk) and talk.live_ref != ticket.ref
-            if busy:  # a draft or a question is open: its numbers stay in force, an answer has a button of its own
-                notice = replace(notice, asks=False, buttons=_answer_button(ticket) if notice.asks else [])
-            if self.one_way(talk.address):
-                notice, params = (
-                    replace(notice, name="sms_update", buttons=[]),
-                    {"ref": ticket.ref, "state": ticket.state},
-                )
-            tx.say(talk, turn, replace(notice, params=params, notice=turn is None), at)
+            tx.say(talk, turn, replace(self.worded(ticket, notice, talk, busy), notice=turn is None), at)
             question = notifications.question_after(entry, ticket)
             if talk.live_ref == ticket.ref and entry.by.kind != "system":
                 talk.live_at = at
@@ -348,6 +369,27 @@ class House:
                 tx.save_conversation(talk)
         for told in notifications.to_staff(entry, ticket):
             tx.staff_tell(ticket.ref, told.about, told.unit, told.staff, at, told.params)
+
+    def worded(self, ticket: Ticket, notice: Say, talk: Conversation, busy: bool | None = None) -> Say:
+        """The notice as this conversation is told it: what is sent and what a clerk is shown before are made here."""
+        spoken = talk.live_ref == ticket.ref
+        if spoken and notice.name == "notice_reply":
+            notice = live.spoken(notice)
+        params = dict(notice.params)
+        if "due" in params:
+            params["due"] = self.local(params["due"])
+        if not spoken and (_busy(talk) if busy is None else busy):
+            # a draft or a question is open: its numbers stay in force, an answer has a button of its own
+            notice = replace(notice, asks=False, buttons=_answer_button(ticket) if notice.asks else [])
+        if self.one_way(talk.address) and notice.name.startswith("notice_redirect"):
+            notice = replace(notice, name=notice.name.removesuffix("_text"))  # a body and its number need no answer
+            params.pop("text", None)
+        elif self.one_way(talk.address):
+            notice, params = (
+                replace(notice, name="sms_update", buttons=[]),
+                {"ref": ticket.ref, "state": ticket.state},
+            )
+        return replace(notice, params=params)
 
     # --- what only the person can ask ------------------------------------------------------------------------------
 

@@ -54,15 +54,14 @@ def end(tx: Transaction, ticket: Ticket) -> None:
             tx.save_conversation(talk)
 
 
-def spoken(say: Say, by: Actor, text: str) -> Say:
-    """A reply as one hears it in a conversation: who, and what; a number that follows is an answer to it."""
-    params: dict[str, Any] = {"who": first_name(by.name), "text": text}
+def spoken(say: Say) -> Say:
+    """A reply as one hears it in a conversation: who, and what; a number that follows is an answer to it.
+
+    By the first name: nobody needs to give the whole of it to who is angry.
+    """
+    who = str(say.params["who"])
+    params: dict[str, Any] = {"who": who.split()[0] if who.split() else who, "text": say.params["text"]}
     return Say("notice_live", say.key, params, notice=True, asks=True, ref=say.ref)
-
-
-def first_name(name: str) -> str:
-    """What somebody is called in a conversation: nobody needs to give the whole name to who is angry."""
-    return name.split()[0] if name.split() else name
 
 
 def hear(

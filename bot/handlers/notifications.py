@@ -40,7 +40,7 @@ def to_person(entry: Entry, ticket: Ticket, body_phone: str | None = None) -> Sa
         name, params["reason"] = f"notice_close_{said.get('reason', 'outcome_stands')}", ""
     if entry.verb in ("redirect", "study") and said.get("text"):
         name += "_text"
-    if entry.verb == "join":
+    if entry.verb in ("join", "reply"):
         params["who"] = entry.by.name
     if entry.verb == "leave" and said.get("reason") == "unanswered":
         name = "notice_leave_unanswered"
@@ -81,6 +81,8 @@ def to_staff(entry: Entry, ticket: Ticket) -> Iterable[StaffNotice]:
         yield StaffNotice("low_rating", ticket.unit, ticket.staff, {"rating": entry.said["rating"]})
     elif entry.verb == "leave" and entry.by.kind != "staff":
         yield StaffNotice("leave", ticket.unit, ticket.staff)
+    elif entry.verb == "threat":
+        yield StaffNotice("threat", ticket.unit)  # whoever works on it: its supervisors hear of a threat
     elif row and row.tells & {"unit", "supervisor"}:
         about = "escalate" if "supervisor" in row.tells else entry.verb
         yield StaffNotice(about, ticket.unit, ticket.staff)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from bot.tickets.people import Actor
 from bot.tickets.ticket import Ticket
 from channels.contract import Address
 
@@ -41,6 +42,7 @@ class Conversation:
     )
     live_staff: str | None = None
     live_at: datetime | None = None  # when they last said something
+    limited_until: datetime | None = None  # the numbered menu alone answers before then
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,34 @@ class Say:
     notice: bool = False  # not an answer to what the person just wrote: not sent after a stop
     asks: bool = False  # what is written next is taken for its answer: a number is none of the buttons before it
     ref: str | None = None
+
+
+@dataclass(frozen=True)
+class Update:
+    """What everybody of an incident is told: `verb` (reply, resolve) on each of `refs`, once."""
+
+    n: int  # position, from 1
+    verb: str
+    text: str
+    refs: Sequence[str]
+    by: Actor
+    at: datetime
+
+    def key(self, incident: str, ref: str) -> str:
+        """Under which it is remembered that this ticket got it: given to `House.act`."""
+        return f"incident {incident} {self.n} {ref}"
+
+
+@dataclass(frozen=True)
+class Incident:
+    """One cause of many tickets."""
+
+    id: str
+    title: str
+    opened_at: datetime
+    opened_by: str
+    closed_at: datetime | None
+    updates: Sequence[Update] = ()
 
 
 class Transaction(Protocol):
@@ -168,6 +198,17 @@ class Transaction(Protocol):
 
     def set_due(self, ref: str, at: datetime | None) -> None:
         """Correct the cached clock of a ticket that has not changed."""
+
+    def add_incident(self, id: str, title: str, by: str, at: datetime) -> None: ...
+    def incident(self, id: str) -> Incident | None:
+        """The incident with all that was told of it, locked against other writers; None where there is none."""
+
+    def has_incident(self, id: str) -> bool: ...
+    def add_update(self, id: str, told: Update) -> None:
+        """What everybody of the incident is told next; a resolving one ends the incident."""
+
+    def of_incident(self, id: str) -> list[str]:
+        """References of the live tickets that are joined to it."""
 
     def staff_tell(
         self, ref: str, about: str, unit: str, staff: str | None, at: datetime, params: Mapping[str, Json]

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.storage.store import SqlStore
-from bot.storage.tables import api_tokens, staff, staff_sessions
+from bot.storage.tables import api_tokens, half_sessions, staff, staff_sessions
 from bot.tickets.people import Role, Staff
 
 _CHANGEABLE = {"email", "name", "password_hash", "role", "unit", "sees_all", "active", "language", "totp_secret"}
-_CHANGEABLE |= {"failed", "locked_until"}
+_CHANGEABLE |= {"failed", "locked_until", "must_change"}
+_ENDS_SESSIONS = {"role", "unit", "sees_all", "password_hash", "totp_secret"}
+"""Whoever changes in these signs in anew."""
 
 
 class EmailTaken(Exception):
@@ -30,6 +32,7 @@ class Account:
     totp_secret: str | None
     failed: int
     locked_until: datetime | None
+    must_change: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class StaffSession:
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
+    second_factor: bool = False
+    must_change: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,14 @@ class Accounts:
 
     # Staff
 
-    def create_staff(self, person: Staff, password_hash: str, at: datetime, totp_secret: str | None = None) -> None:
+    def create_staff(
+        self,
+        person: Staff,
+        password_hash: str,
+        at: datetime,
+        totp_secret: str | None = None,
+        must_change: bool = False,
+    ) -> None:
         """The account exists; raises EmailTaken."""
         row = {
             "id": person.id,
@@ -80,6 +92,7 @@ class Accounts:
             "language": person.language,
             "totp_secret": self._sealed(totp_secret),
             "failed": 0,
+            "must_change": must_change,
             "created_at": at,
         }
         try:
@@ -100,7 +113,7 @@ class Accounts:
             return [_staff(row) for row in connection.execute(select(staff).order_by(staff.c.name)).mappings()]
 
     def change_staff(self, id: str, **changes: Any) -> bool:
-        """The account has these values; False where there is none. Who is no longer active is signed out."""
+        """The account has these values; False where there is none. Whose role, unit or password changes is signed out."""
         unknown = set(changes) - _CHANGEABLE
         if unknown:
             raise ValueError(f"cannot change {', '.join(sorted(unknown))} of an account")
@@ -111,8 +124,8 @@ class Accounts:
         if "totp_secret" in changes:
             changes["totp_secret"] = self._sealed(changes["totp_secret"])
         with self._store.writers.begin() as connection:
-            if changes.get("active") is False or "password_hash" in changes:
-                connection.execute(delete(staff_sessions).where(staff_sessions.c.staff == id))
+            if changes.get("active") is False or _ENDS_SESSIONS & changes.keys():
+                end_sessions(connection, id)
             return connection.execute(update(staff).where(staff.c.id == id).values(**changes)).rowcount == 1
 
     def sign_in_failed(self, id: str, locked_until: datetime | None = None) -> int:
@@ -136,6 +149,7 @@ class Accounts:
         row = {"token_hash": self._hash(token), "staff": staff_id, "created_at": at, "seen_at": at}
         with self._store.writers.begin() as connection:
             connection.execute(insert(staff_sessions), {**row, "expires_at": expires_at})
+            connection.execute(update(staff).where(staff.c.id == staff_id).values(last_seen=at))
 
     def session(self, token: str, now: datetime) -> StaffSession | None:
         """Whose session this is; None where it is unknown, over, or its owner no longer active."""
@@ -148,14 +162,26 @@ class Accounts:
         )
         with self._store.read() as connection:
             row = connection.execute(query).mappings().first()
-        return None if row is None else StaffSession(_staff(row), row["since"], row["seen_at"], row["expires_at"])
+        if row is None:
+            return None
+        return StaffSession(
+            _staff(row),
+            row["since"],
+            row["seen_at"],
+            row["expires_at"],
+            row["totp_secret"] is not None,
+            row["must_change"],
+        )
 
     def touch_session(self, token: str, at: datetime, expires_at: datetime | None = None) -> None:
         """The session was used, and lasts until then."""
         values = {"seen_at": at} | ({"expires_at": expires_at} if expires_at else {})
         mine = staff_sessions.c.token_hash == self._hash(token)
         with self._store.writers.begin() as connection:
-            connection.execute(update(staff_sessions).where(mine).values(**values))
+            owner = connection.execute(
+                update(staff_sessions).where(mine).values(**values).returning(staff_sessions.c.staff)
+            )
+            connection.execute(update(staff).where(staff.c.id == owner.scalar_one_or_none()).values(last_seen=at))
 
     def close_session(self, token: str) -> None:
         """The token is worth nothing any more."""
@@ -165,11 +191,12 @@ class Accounts:
     def close_sessions_of(self, staff_id: str) -> int:
         """This member of staff is signed out everywhere."""
         with self._store.writers.begin() as connection:
-            return connection.execute(delete(staff_sessions).where(staff_sessions.c.staff == staff_id)).rowcount
+            return end_sessions(connection, staff_id)
 
     def forget_expired(self, now: datetime) -> int:
         """Sessions that are over are removed."""
         with self._store.writers.begin() as connection:
+            connection.execute(delete(half_sessions).where(half_sessions.c.expires_at <= now))
             return connection.execute(delete(staff_sessions).where(staff_sessions.c.expires_at <= now)).rowcount
 
     # Programs
@@ -207,13 +234,19 @@ class Accounts:
             return None
         sealed = row["totp_secret"]
         totp = self._store.secrets.decrypt(sealed) if sealed is not None else None
-        return Account(_staff(row), row["password_hash"], totp, row["failed"], row["locked_until"])
+        return Account(_staff(row), row["password_hash"], totp, row["failed"], row["locked_until"], row["must_change"])
 
     def _sealed(self, secret: str | None) -> bytes | None:
         return None if secret is None else self._store.secrets.encrypt(secret)
 
     def _hash(self, token: str) -> str:
         return self._store.secrets.digest(token, "token")
+
+
+def end_sessions(connection: Connection, staff_id: str) -> int:
+    """No cookie opens anything as this member of staff any more, nor the second page of a sign-in; how many were open."""
+    connection.execute(delete(half_sessions).where(half_sessions.c.staff == staff_id))
+    return connection.execute(delete(staff_sessions).where(staff_sessions.c.staff == staff_id)).rowcount
 
 
 def _staff(row: Any) -> Staff:

@@ -90,6 +90,10 @@ class Channels:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
     @contextmanager
     def _read(self) -> Iterator[Connection]:
         """A connection to read with; raises ports.Unavailable where the database cannot be read now."""

@@ -7,13 +7,14 @@ from datetime import datetime
 
 from sqlalchemy import and_, func, or_, select, update
 
-from bot.storage.accounts import Accounts
+from bot.storage.factors import Factors
 from bot.storage.tables import desk_notices, guesses, set_aside
+from bot.storage.trail import Trail
 from bot.tickets.people import Staff
 
 
-class Doors(Accounts):
-    """Accounts, with the memory of wrong passwords and of what was seen."""
+class Doors(Factors, Trail):
+    """Accounts and second factors, with the memory of wrong passwords and of what was seen, and the audit."""
 
     def guesses(self, who: str, since: datetime) -> int:
         """How often `who` was wrong since then."""

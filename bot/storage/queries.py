@@ -6,13 +6,11 @@ Who may see what is decided in SQL (`sight.visible`) by the same rule as `people
 from __future__ import annotations
 
 import itertools
-import json
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -22,43 +20,38 @@ from sqlalchemy import (
     Select,
     and_,
     case,
-    exists,
-    false,
     func,
-    literal,
     not_,
     or_,
     select,
     true,
-    type_coerce,
 )
 
 from bot.storage import rows
 from bot.storage.channels import Channels, Delivery, delivery
 from bot.storage.files import Attachment, attachment
+from bot.storage.lists import ORDER, VIEWS, Counts, Place, View, Wanted, in_view, late, live, runs
 from bot.storage.sight import visible
-from bot.storage.tables import Time, attachments, desk_notices, entries, idempotency, inbox, outbox, tickets
+from bot.storage.tables import attachments, desk_notices, entries, idempotency, inbox, outbox, tickets
 from bot.storage.tables import conversations as talks
 from bot.storage.tables import staff as people
-from bot.tickets.lifecycle import LIVE, STATES, WAITING
+from bot.storage.trail_rows import TrailRows
+from bot.tickets.lifecycle import WAITING
 from bot.tickets.people import Role, Staff
 from bot.tickets.reference import is_reference, shown_receipt
 from bot.tickets.ticket import Ticket
 
-View = Literal["mine", "unit", "all"]
 LONGEST_SEARCH = 200
 WORDS_SEARCHED = 8
 MESSAGES = 500
 RUN_UP = timedelta(days=1)
 """How long before the filing a message can still be part of what was filed."""
 SEVERAL = "*"
-LATE_AND_URGENT, URGENT, LATE = -2, -1, 0
 DRAFT_ENDS = ("utter_draft_cancelled", "utter_care_kept")
 ASKED_APART = "utter_another_for_ticket"
 """Whether words are an answer or a matter of their own: until they are added they are not this ticket's."""
 RECEIPT = re.compile(r"(?<!\d)[1-5١-٥۱-۵](?:[ \-\u2010-\u2013]?\d){11}(?!\d)")
 """What may be a receipt code that a person typed."""
-_FAR = datetime(9999, 1, 1, tzinfo=UTC)
 _ESCAPE = "\\"
 
 
@@ -88,6 +81,7 @@ class Line:
     late_since: datetime | None
     """The date that was not kept, or the minute after it in which the person was told so; only while nobody answered."""
     version: int
+    incident: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,16 +101,6 @@ class Question:
 class Page:
     lines: list[Line]
     next: str | None
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Live tickets in each view, and how many of all that one may see are late."""
-
-    mine: int
-    unit: int
-    all: int
-    late: int
 
 
 @dataclass(frozen=True)
@@ -149,6 +133,7 @@ class Whole:
     messages: list[Message] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     files: list[Attachment] = field(default_factory=list)
+    limited_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -160,16 +145,13 @@ class Notice:
     params: dict[str, Any]
 
 
-class BadCursor(ValueError):
-    """The cursor is none of ours."""
-
-
 class Queries(Channels):
     """Tickets, people and notices, with how the post goes. `fold` is the one spelling that all spellings of a text share."""
 
     def __init__(self, engine: Engine, fold: Callable[[str], str]) -> None:
         super().__init__(engine)
         self._fold = fold
+        self.trail = TrailRows(engine)
 
     def reference(self, text: str) -> str:
         """The digits of what somebody gave as a reference: any digits, spaces and hyphens."""
@@ -192,30 +174,30 @@ class Queries(Channels):
         cursor: str = "",
         limit: int = 50,
         confidential: bool = False,
+        wanted: Wanted | None = None,
+        soon: datetime | None = None,
     ) -> Page:
         """A page of what `staff` may see: broken promises first, then the next to break, then the newest.
 
-        `staff` None is a program: everything, and what is need-to-know only with `confidential`.
-        The order is that of the moment the first page was read, so no ticket is skipped between pages.
+        `staff` None is a program: everything, and what is need-to-know only with `confidential`. `soon` is the date up to
+        which promises are at risk, for that view.
         """
-        after = _Place.read(cursor) if cursor else None
-        moment = after.moment if after else now
-        rank, due = _order(moment)
-        query = self._lines(rank, due).where(
-            self._may(staff, confidential), *self._filters(states, kind, category, unit, channel, q)
-        )
+        wanted = wanted or Wanted(kind, category, unit=unit, source=channel)
+        conditions = [self._may(staff, confidential), *wanted.conditions(states), *self._search(q)]
         if staff is not None:
-            query = query.where(_in_view(view, staff))
-        if after:
-            query = query.where(after.beyond(rank, due))
-        query = query.order_by(rank, due, tickets.c.opened_at.desc(), tickets.c.ref).limit(limit + 1)
+            conditions.append(in_view(view, staff, now, soon or now))
+        if cursor:
+            conditions.append(Place.read(cursor).beyond())
         with self._read() as db:
-            found = db.execute(query).all()
+            found = db.execute(_in_order(conditions, limit + 1)).all()
         last = found[limit - 1] if len(found) > limit else None
-        return Page(
-            [_line(row) for row in found[:limit]],
-            _Place(moment, last.rank, last.due, last.opened_at, last.ref).written() if last else None,
-        )
+        return Page([_line(row, now) for row in found[:limit]], Place.of(last).written() if last else None)
+
+    def lines(self, refs: Iterable[str], staff: Staff, now: datetime) -> dict[str, Line]:
+        """Those of these tickets that `staff` may see."""
+        with self._read() as db:
+            found = db.execute(_lines().where(tickets.c.ref.in_(list(refs)), visible(staff))).all()
+        return {row.ref: _line(row, now) for row in found}
 
     def questions(self, staff: Staff, since: datetime, limit: int = 2_000) -> list[Question]:
         """What was asked since then and had to be filed, newest first, of what `staff` may see."""
@@ -243,42 +225,54 @@ class Queries(Channels):
             for row in found
         ]  # fmt: skip
 
-    def counts(self, staff: Staff, now: datetime) -> Counts:
+    def counts(self, staff: Staff, now: datetime, soon: datetime | None = None) -> Counts:
         """How many live tickets each view holds."""
-        rank, _ = _order(now)
-
-        def number(condition: ColumnElement[bool]) -> ColumnElement[int]:
-            return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
-
-        query = select(
-            number(_in_view("mine", staff)).label("mine"),
-            number(_in_view("unit", staff)).label("unit"),
-            number(true()).label("all"),
-            number(rank == 0).label("late"),
-        ).where(visible(staff), tickets.c.state.in_(LIVE))
+        numbers = [
+            func.coalesce(func.sum(case((in_view(view, staff, now, soon or now), 1), else_=0)), 0).label(view)
+            for view in VIEWS
+        ]
         with self._read() as db:
-            row = db.execute(query).one()
-        return Counts(int(row.mine), int(row.unit), int(row.all), int(row.late))
+            row = db.execute(select(*numbers).where(live(), visible(staff))).one()
+        return Counts(**{view: int(row._mapping[view]) for view in VIEWS})
+
+    def next(self, staff: Staff, now: datetime, after: str = "") -> str | None:
+        """The next ticket to work on: of one's own, else one that nobody has, of the unit before all others.
+
+        `after` is the ticket that one comes from: the one behind it in one's own list, or the first again.
+        """
+        own = and_(live(), tickets.c.staff == staff.id, tickets.c.state != WAITING)
+        free = and_(runs(), tickets.c.staff.is_(None))
+        choices = [own, and_(free, tickets.c.unit == staff.unit), free]
+        with self._read() as db:
+            here = db.execute(select(*ORDER).where(tickets.c.ref == after, own, visible(staff))).first()
+            if here:
+                choices.insert(0, and_(own, Place.of(here).beyond()))
+            for choice in choices:
+                query = select(tickets.c.ref).where(choice, visible(staff), tickets.c.ref != after)
+                found: str | None = db.execute(query.order_by(*ORDER).limit(1)).scalar_one_or_none()
+                if found:
+                    return found
+        return None
+
+    def held(self, staff: Staff, now: datetime, by: str, limit: int) -> list[Line]:
+        """Live tickets that a colleague works on, in their order, of those that `staff` may see."""
+        with self._read() as db:
+            return [
+                _line(row, now) for row in db.execute(_in_order([live(), tickets.c.staff == by, visible(staff)], limit))
+            ]
+
+    def loads(self, staff: Staff | None = None) -> dict[str, int]:
+        """How many live tickets everybody has who has some; only those that `staff` may see, where one is given."""
+        query = select(tickets.c.staff, func.count()).where(live(), tickets.c.staff.is_not(None))
+        if staff is not None:
+            query = query.where(visible(staff))
+        with self._read() as db:
+            return {id: int(n) for id, n in db.execute(query.group_by(tickets.c.staff))}
 
     def _may(self, staff: Staff | None, confidential: bool) -> ColumnElement[bool]:
         if staff is not None:
             return visible(staff)
         return true() if confidential else not_(tickets.c.need_to_know)
-
-    def _lines(self, rank: ColumnElement[int], due: ColumnElement[datetime]) -> Select[Any]:
-        return select(
-            tickets, people.c.name.label("staff_name"), _broken_promise().label("broken"),
-            rank.label("rank"), due.label("due"),
-        ).select_from(tickets.outerjoin(people, people.c.id == tickets.c.staff))  # fmt: skip
-
-    def _filters(
-        self, states: Iterable[str], kind: str, category: str, unit: str, channel: str, q: str
-    ) -> list[ColumnElement[bool]]:
-        wanted = {"kind": kind, "category": category, "unit": unit, "source": channel}
-        conditions = [tickets.c[name] == value for name, value in wanted.items() if value]
-        if states := list(states):
-            conditions.append(tickets.c.state.in_([s for s in states if s in STATES]))
-        return conditions + self._search(q)
 
     def _search(self, q: str) -> list[ColumnElement[bool]]:
         """Every word of `q` stands in the text, or its digits in the reference."""
@@ -303,15 +297,14 @@ class Queries(Channels):
 
     def ticket(self, ref: str, staff: Staff | None, now: datetime, confidential: bool = False) -> Whole | None:
         """The whole ticket; None where it is unknown or not to be seen: nobody can tell which."""
-        rank, due = _order(now)
-        query = self._lines(rank, due).where(tickets.c.ref == ref, self._may(staff, confidential))
+        query = _lines().where(tickets.c.ref == ref, self._may(staff, confidential))
         with self._read() as db:
             row = db.execute(query).one_or_none()
             if row is None:
                 return None
             history = db.execute(select(entries).where(entries.c.ref == ref).order_by(entries.c.seq)).all()
             talk = db.execute(
-                select(talks.c.scheme, talks.c.stopped_at).where(talks.c.id == row.conversation)
+                select(talks.c.scheme, talks.c.stopped_at, talks.c.limited_until).where(talks.c.id == row.conversation)
             ).one_or_none()
             live = db.execute(select(talks.c.live_staff).where(talks.c.live_ref == ref)).scalars().first()
             told = db.execute(
@@ -324,12 +317,13 @@ class Queries(Channels):
             files = [attachment(each) for each in sent]
             messages = self._messages(db, row, talk.scheme if talk else "", _by_message(files))
             messages += self._elsewhere(db, row, told, history, _by_message(files))
-        line = _line(row)
+        line = _line(row, now)
         return Whole(
             ticket=rows.ticket(dict(row._mapping), [dict(each._mapping) for each in history]),
             channel=talk.scheme if talk else "",
             stopped=bool(talk and talk.stopped_at),
             live=live,
+            limited_until=talk.limited_until if talk and talk.limited_until and talk.limited_until > now else None,
             late_since=line.late_since,
             answered_at=line.answered_at,
             staff_name=line.staff_name,
@@ -337,6 +331,23 @@ class Queries(Channels):
             deliveries=[delivery(t, t.scheme) for t in told],
             files=files,
         )
+
+    def others(self, ticket: Ticket, staff: Staff, limit: int = 10) -> list[tuple[str, str, str, datetime]]:
+        """Reference, state, kind and date of the person's other tickets that `staff` may see, newest first.
+
+        What was reported in confidence is never put beside anything else of the same person.
+        """
+        if ticket.contact is None or "confidential" in ticket.flags:
+            return []
+        query = (
+            select(tickets.c.ref, tickets.c.state, tickets.c.kind, tickets.c.opened_at)
+            .where(tickets.c.contact == ticket.contact, tickets.c.ref != ticket.ref, not_(tickets.c.confidential))
+            .where(visible(staff))
+            .order_by(tickets.c.opened_at.desc(), tickets.c.ref)
+            .limit(limit)
+        )
+        with self._read() as db:
+            return [(row.ref, row.state, row.kind, row.opened_at) for row in db.execute(query)]
 
     def file(self, id: int, staff: Staff) -> Attachment | None:
         """A file that is kept and belongs to a ticket which `staff` may see; None for every other."""
@@ -443,6 +454,11 @@ class Queries(Channels):
         with self._read() as db:
             return [_staff(row) for row in db.execute(query.order_by(people.c.name, people.c.id))]
 
+    def names(self) -> dict[str, str]:
+        """Everybody's name by their id, those who no longer work here included."""
+        with self._read() as db:
+            return {row.id: row.name for row in db.execute(select(people.c.id, people.c.name))}
+
     def remembered_keys(self, start: str) -> list[str]:
         """The idempotency keys that begin so, and go on after a space."""
         query = select(idempotency.c.key).where(_starts(idempotency.c.key, start + " "))
@@ -465,12 +481,16 @@ class Queries(Channels):
             return [Notice(n.id, n.ref, n.about, n.at, n.params or {}) for n in db.execute(query)]
 
 
-def _in_view(view: View, staff: Staff) -> ColumnElement[bool]:
-    if view == "mine":
-        return tickets.c.staff == staff.id
-    if view == "unit":
-        return tickets.c.unit == staff.unit if staff.unit is not None else false()
-    return true()
+def _lines() -> Select[Any]:
+    return select(tickets, people.c.name.label("staff_name")).select_from(
+        tickets.outerjoin(people, people.c.id == tickets.c.staff)
+    )
+
+
+def _in_order(conditions: Iterable[ColumnElement[bool]], limit: int) -> Select[Any]:
+    """The first lines in the order of lists. Which they are is found out over few columns: texts are read for these alone."""
+    first = select(tickets.c.ref).where(*conditions).order_by(*ORDER).limit(limit).subquery()
+    return _lines().where(tickets.c.ref.in_(select(first.c.ref))).order_by(*ORDER)
 
 
 def _contains(column: ColumnElement[str], part: str) -> ColumnElement[bool]:
@@ -486,73 +506,6 @@ def _plain(part: str) -> str:
     for sign in (_ESCAPE, "%", "_"):
         part = part.replace(sign, _ESCAPE + sign)
     return part
-
-
-def _broken_promise() -> ColumnElement[datetime | None]:
-    """When a promise was first broken since the ticket was filed or last reopened; null where none was."""
-    later = entries.alias()
-    reopened = exists().where(later.c.ref == entries.c.ref, later.c.verb == "reopen", later.c.seq > entries.c.seq)
-    return type_coerce(
-        select(func.min(entries.c.at))
-        .where(entries.c.ref == tickets.c.ref, entries.c.verb == "break", not_(reopened))
-        .correlate(tickets)
-        .scalar_subquery(),
-        Time(),
-    )
-
-
-def _order(moment: datetime) -> tuple[ColumnElement[int], ColumnElement[datetime]]:
-    """Urgent before late, then 1 a promise runs, 2 live without one running (answered, or waiting for the person), 3 ended."""
-    live = tickets.c.state.in_(LIVE)
-    runs = and_(live, tickets.c.answered_at.is_(None), tickets.c.state != WAITING)
-    late = or_(tickets.c.promised_for < moment, _broken_promise().is_not(None))
-    urgent = and_(live, tickets.c.urgent, tickets.c.answered_at.is_(None))
-    rank = case(
-        (and_(urgent, runs, late), LATE_AND_URGENT),
-        (urgent, URGENT),
-        (and_(runs, late), LATE),
-        (runs, 1),
-        (live, 2),
-        else_=3,
-    )
-    due = type_coerce(case((runs, tickets.c.promised_for), else_=literal(_FAR, Time())), Time())
-    return rank, due
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a page ended: the moment that the order is of, and the last row's keys."""
-
-    moment: datetime
-    rank: int
-    due: datetime
-    opened_at: datetime
-    ref: str
-
-    def written(self) -> str:
-        keys = [self.moment.isoformat(), self.rank, self.due.isoformat(), self.opened_at.isoformat(), self.ref]
-        return urlsafe_b64encode(json.dumps(keys).encode()).decode().rstrip("=")
-
-    @classmethod
-    def read(cls, cursor: str) -> _Place:
-        """The place a cursor names; raises BadCursor."""
-        try:
-            if len(cursor) > 400:
-                raise ValueError
-            moment, rank, due, opened_at, ref = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-            times = [datetime.fromisoformat(t).astimezone(UTC) for t in (moment, due, opened_at)]
-            return cls(times[0], int(rank), times[1], times[2], str(ref))
-        except (ValueError, TypeError, OverflowError, RecursionError):
-            raise BadCursor("this cursor is not one that a page of tickets ended with") from None
-
-    def beyond(self, rank: ColumnElement[int], due: ColumnElement[datetime]) -> ColumnElement[bool]:
-        opened, ref = tickets.c.opened_at, tickets.c.ref
-        return or_(
-            rank > self.rank,
-            and_(rank == self.rank, due > self.due),
-            and_(rank == self.rank, due == self.due, opened < self.opened_at),
-            and_(rank == self.rank, due == self.due, opened == self.opened_at, ref > self.ref),
-        )
 
 
 def _about(told: Row[Any]) -> str | None:
@@ -601,15 +554,15 @@ def _without_receipt(told: Row[Any]) -> str:
     return text
 
 
-def _line(row: Row[Any]) -> Line:
-    late = row.rank in (LATE_AND_URGENT, LATE)
+def _line(row: Row[Any], now: datetime) -> Line:
     return Line(
         ref=row.ref, kind=row.kind, category=row.category, subcategory=row.subcategory, service=row.service,
         state=row.state, unit=row.unit, staff=row.staff, staff_name=row.staff_name or "", text=row.text,
         language=row.language, source=row.source, flags=tuple(sorted(row.flags or ())),
         readers=tuple(row.readers or ()), hidden_from=tuple(row.hidden_from or ()), need_to_know=row.need_to_know,
         opened_at=row.opened_at, promised_for=row.promised_for, answered_at=row.answered_at,
-        late_since=min(filter(None, (row.promised_for, row.broken))) if late else None, version=row.version,
+        late_since=row.queue_at if late(row, now) else None, version=row.version,
+        incident=row.incident,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.handlers.ports import Conversation, Incoming
 from bot.storage.crypto import Secrets
+from bot.storage.place import place
 from bot.tickets.lifecycle import LIVE
 from bot.tickets.people import Actor, Role
 from bot.tickets.ticket import Entry, Promise, Ticket
@@ -27,6 +28,7 @@ _KEPT: tuple[str, ...] = (
 )
 _KEPT += ("dialogue", "dialogue_at", "dialogue_events", "menu", "last_in_at")
 _KEPT += ("live_ref", "live_staff", "live_at")
+_KEPT += ("dialogue", "dialogue_at", "dialogue_events", "menu", "last_in_at", "limited_until")
 
 
 def conversation_row(conversation: Conversation, secrets: Secrets) -> dict[str, Any]:
@@ -89,13 +91,14 @@ _PLAIN: tuple[str, ...] = (
     "category",
 )
 _PLAIN += ("subcategory", "service", "service_class", "state", "staff", "unit_needs_to_know", "beneficiary_type")
-_PLAIN += ("on_behalf", "stage", "governorate", "receipt_hash", "reading")
+_PLAIN += ("on_behalf", "stage", "governorate", "receipt_hash", "reading", "incident")
 _SETS = ("flags", "readers", "hidden_from")
 
 
 def ticket_row(ticket: Ticket, fold: Callable[[str], str], due: Callable[[Ticket], datetime | None]) -> dict[str, Any]:
     """Where a ticket stands, as lists and search want it: all of it follows from the ticket."""
     added = [str(e.said["text"]) for e in ticket.history if e.verb == "add" and "text" in e.said]
+    answered_at = _answered_at(ticket)
     return {
         "ref": ticket.ref,
         **{name: getattr(ticket, name) for name in _PLAIN},
@@ -107,7 +110,8 @@ def ticket_row(ticket: Ticket, fold: Callable[[str], str], due: Callable[[Ticket
         "need_to_know": ticket.need_to_know,
         "promised_for": ticket.promise.due,
         "due_at": due(ticket),
-        "answered_at": _answered_at(ticket),
+        "answered_at": answered_at,
+        **place(ticket, answered_at),
         "closed_at": _closed_at(ticket),
         "version": ticket.version,
     }

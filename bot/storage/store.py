@@ -20,6 +20,8 @@ from bot.handlers.ports import Clock, Conversation, Incoming, Json, Say, Stale
 from bot.storage import rows
 from bot.storage.crypto import Secrets
 from bot.storage.database import Writers, insert_once, unavailable
+from bot.storage.incidents import IncidentRows
+from bot.storage.signing import signed
 from bot.storage.tables import (
     attachments,
     contacts,
@@ -96,6 +98,11 @@ _entries_of = (
     .join(tickets, tickets.c.ref == entries.c.ref)
     .where(tickets.c.contact == _id)
     .order_by(entries.c.ref, entries.c.seq)
+)
+_preferred = (
+    select(conversations.c.id)
+    .join(contacts, contacts.c.preferred_address == conversations.c.id)
+    .where(contacts.c.id == _id, contacts.c.chose_address.is_(True), conversations.c.stopped_at.is_(None))
 )
 _due = select(tickets.c.ref).order_by(tickets.c.due_at, tickets.c.ref)
 _advisory = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
@@ -193,6 +200,17 @@ class SqlStore:
             row = connection.execute(_look_at_conversation, {"an_id": id}).mappings().first()
         return rows.conversation(row, self.secrets) if row else None
 
+    def told_at(self, contact: str | None, conversation: str | None) -> tuple[Conversation | None, list[Conversation]]:
+        """Where notices of a ticket of this person go as it is committed, and all of the person's addresses."""
+        with self.read() as connection:
+            where = (connection.scalar(_preferred, {"an_id": contact}) if contact else None) or conversation
+            found = connection.execute(_conversations_of, {"an_id": contact}).mappings().all() if contact else []
+            known = [rows.conversation(row, self.secrets) for row in found]
+            if where and all(each.id != where for each in known):
+                row = connection.execute(_look_at_conversation, {"an_id": where}).mappings().first()
+                known += [rows.conversation(row, self.secrets)] if row else []
+        return next((each for each in known if each.id == where), None), known
+
     def events(self, dialogue: str) -> list[Json]:
         """The dialogue's events as they are committed, in order."""
         with self.read() as connection:
@@ -264,7 +282,7 @@ class SqlStore:
                 connection.execute(self.once_meta, {"key": key, "value": value})
 
 
-class SqlTransaction:
+class SqlTransaction(IncidentRows):
     """`Transaction` of the ports, on one connection, used by one thread."""
 
     def __init__(self, store: SqlStore, connection: Connection) -> None:
@@ -560,7 +578,9 @@ class SqlTransaction:
         row = rows.ticket_row(ticket, self._store.fold, self._store.due)
         if not self.connection.execute(self._store.once_ticket, {**row, "turn": turn}).rowcount:
             return False
-        self.connection.execute(_add_entries, [rows.entry_row(ticket.ref, entry) for entry in ticket.history])
+        secrets = self._store.secrets
+        history = [signed(secrets, entries, rows.entry_row(ticket.ref, entry)) for entry in ticket.history]
+        self.connection.execute(_add_entries, history)
         return True
 
     def ticket(self, ref: str) -> Ticket | None:
@@ -580,7 +600,7 @@ class SqlTransaction:
             raise Stale(ref, self.connection.scalar(select(tickets.c.version).where(tickets.c.ref == ref)) or 0)
         new = [rows.entry_row(ref, entry) for entry in ticket.history if entry.seq > version]
         if new:
-            self.connection.execute(_add_entries, new)
+            self.connection.execute(_add_entries, [signed(self._store.secrets, entries, row) for row in new])
 
     def tickets_of(self, contact: str) -> list[Ticket]:
         found = self.connection.execute(_tickets_of, {"an_id": contact}).mappings().all()
@@ -627,12 +647,7 @@ class SqlTransaction:
 
     def preferred(self, contact: str) -> str | None:
         """The conversation that the person chose for notices; None where none was chosen, or it is stopped."""
-        query = (
-            select(conversations.c.id)
-            .join(contacts, contacts.c.preferred_address == conversations.c.id)
-            .where(contacts.c.id == contact, contacts.c.chose_address.is_(True), conversations.c.stopped_at.is_(None))
-        )
-        return self.connection.scalar(query)
+        return self.connection.scalar(_preferred, {"an_id": contact})
 
     def remembered(self, key: str) -> Json | None:
         """The answer that was given under this key; where there is none, nobody else gives one meanwhile."""

@@ -112,7 +112,8 @@ class holds(FunctionElement[bool]):
 @compiles(holds, "sqlite")
 def _holds_sqlite(element: holds, compiler: Any, **kw: Any) -> str:
     column, value = (compiler.process(c, **kw) for c in element.clauses)
-    return f"EXISTS (SELECT 1 FROM json_each({column}) WHERE json_each.value = {value})"
+    # most lists are empty: that is seen without opening them
+    return f"({column} <> '[]' AND EXISTS (SELECT 1 FROM json_each({column}) WHERE json_each.value = {value}))"
 
 
 @compiles(holds, "postgresql")
@@ -125,6 +126,9 @@ def one_of(column: ColumnElement[Any], *values: str) -> ColumnElement[bool]:
     """The column has one of these values, written out as in the partial indexes: else neither database uses them."""
     written: list[ColumnElement[Any]] = [literal_column(f"'{value}'") for value in values]
     return column.in_(written) if len(written) > 1 else column == written[0]
+
+
+_FAR = text("'9999-01-01 00:00:00.000000'")
 
 
 def _column(
@@ -174,6 +178,7 @@ conversations = Table(
     _column("seq_out", Integer, "none", "number of the last message out", server_default="0"),
     _column("created_at", Time, "about", "when this address first wrote"),
     _column("session_generation", Integer, "none", "browser sessions of an older one are void", server_default="0"),
+    _column("limited_until", Time, "about", "the numbered menu alone answers before then", nullable=True),
     _column("worker", Words, "none", "who works on the waiting messages", nullable=True),
     _column("lease_until", Time, "none", "nobody else may work on it before then", nullable=True),
     _column("live_ref", Words, "pseudonym", "the ticket for which somebody of the staff is in it", nullable=True),
@@ -351,6 +356,15 @@ tickets = Table(
     _column("version", Integer, "none", "number of entries"),
     _column("turn", Words, "none", "the turn that filed it: at most one", nullable=True, unique=True),
     _column("incident", Words, "none", "the common cause it was joined to", nullable=True),
+    _column("lane", Integer, "none", "order of lists: 0 urgent, 1 a promise runs, 2 live, 3 ended", server_default="3"),
+    _column(
+        "queue_at",
+        Time,
+        "about",
+        "order of lists: the date to be kept; beyond 9900 where none runs",
+        server_default=_FAR,
+    ),
+    _column("escalated", Boolean, "about", "not answered since it was last escalated", server_default=text("false")),
     comment="Where each ticket stands: a reading of its entries, for lists and search",
 )
 Index("ix_tickets_unit_state", tickets.c.unit, tickets.c.state)
@@ -359,6 +373,10 @@ Index("ix_tickets_contact", tickets.c.contact, tickets.c.opened_at)
 Index("ix_tickets_conversation", tickets.c.conversation)
 Index("ix_tickets_opened_at", tickets.c.opened_at)
 Index("ix_tickets_due_at", tickets.c.due_at)
+_as_listed = (tickets.c.lane, tickets.c.queue_at, tickets.c.opened_at, tickets.c.ref)
+Index("ix_tickets_queue", *_as_listed)
+Index("ix_tickets_unit_queue", tickets.c.unit, *_as_listed)
+Index("ix_tickets_staff_queue", tickets.c.staff, *_as_listed)
 
 entries = Table(
     "entries",
@@ -375,9 +393,12 @@ entries = Table(
     _column("after", Words, "about", "state after"),
     _column("said", Json, "words", "what the verb was given"),
     _column("promise", Json, "about", "a new promise: due, policy, calendar, why", nullable=True),
+    _column("mac", Words, "none", "keyed hash of the row by the house that wrote it", nullable=True),
+    _column("sealed", Boolean, "none", "the sealer has looked at it", server_default=text("false")),
     comment="The history of tickets: append only, and the record",
 )
 Index("ix_entries_at", entries.c.at)
+Index("ix_entries_unsealed", entries.c.at, sqlite_where=text("NOT sealed"), postgresql_where=text("NOT sealed"))
 
 attachments = Table(
     "attachments",
@@ -495,6 +516,12 @@ staff = Table(
     _column("active", Boolean, "staff", "may sign in", server_default=text("true")),
     _column("language", Words, "staff", "language of the desk", server_default="ar"),
     _column("totp_secret", LargeBinary, "secret", "second factor, encrypted", nullable=True),
+    _column(
+        "totp_pending", LargeBinary, "secret", "second factor that no code has confirmed, encrypted", nullable=True
+    ),
+    _column("totp_step", BigInteger, "staff", "time step of the last code used: a code is good once", nullable=True),
+    _column("must_change", Boolean, "staff", "the password is somebody else's choice", server_default=text("false")),
+    _column("last_seen", Time, "staff", "last request of any session", nullable=True),
     _column("failed", Integer, "staff", "failed sign-ins in a row", server_default="0"),
     _column("locked_until", Time, "staff", "no sign-in before then", nullable=True),
     _column("created_at", Time, "staff", "when the account was made"),
@@ -559,6 +586,123 @@ leases = Table(
     _column("holder", Words, "none", "process that does it"),
     _column("until", Time, "none", "somebody else may, from then on"),
     comment="Periodic jobs of which only one may run",
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    _column("id", Words, "none", "random id", primary_key=True),
+    _column("title", Words, "none", "what happened, in a colleague's words"),
+    _column("opened_at", Time, "none", "when it was made"),
+    _column("opened_by", Words, "staff", "who made it"),
+    _column("closed_at", Time, "none", "when all were told that it is over; null before", nullable=True),
+    comment="One cause of many tickets",
+)
+
+incident_updates = Table(
+    "incident_updates",
+    metadata,
+    _column("incident", Words, "none", "the incident", ForeignKey("incidents.id"), primary_key=True),
+    _column("n", Integer, "none", "position, from 1, without gaps", primary_key=True),
+    _column("verb", Words, "none", "reply, resolve: what each of its tickets gets"),
+    _column("text", Words, "words", "what everybody is told"),
+    _column("refs", Json, "pseudonym", "the tickets it is owed to"),
+    _column("by_id", Words, "staff", "who wrote it"),
+    _column("by_name", Words, "staff", "their name, as it was then", server_default=""),
+    _column("by_role", Words, "staff", "their role, as it was then", nullable=True),
+    _column("at", Time, "none", "when"),
+    comment="What everybody of an incident is told, once each",
+)
+Index(
+    "ix_tickets_incident",
+    tickets.c.incident,
+    sqlite_where=text("incident IS NOT NULL"),
+    postgresql_where=text("incident IS NOT NULL"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _column("id", Id, "none", "row number", primary_key=True, autoincrement=True),
+    _column("at", Time, "staff", "when"),
+    _column("by_kind", Words, "staff", "staff, program, system"),
+    _column("by_id", Words, "staff", "staff or token id; empty where nobody is known", server_default=""),
+    _column("by_name", Words, "staff", "name as it was then", server_default=""),
+    _column("what", Words, "staff", "read_ticket, read_file, unmasked, signed_in, changed_person …"),
+    _column("ref", Words, "pseudonym", "the ticket", nullable=True),
+    _column("details", Json, "staff", "ids and names of settings: never a person's words, never an address"),
+    _column("nonce", Words, "none", "random: no row can be put in a second time", unique=True),
+    _column("mac", Words, "none", "keyed hash of the row by the house that wrote it", nullable=True),
+    _column("sealed", Boolean, "none", "the sealer has looked at it", server_default=text("false")),
+    comment="Who read, unmasked, signed in, changed settings: append only",
+    sqlite_autoincrement=True,
+)
+Index("ix_audit_ref", audit.c.ref, audit.c.by_id, audit.c.at)
+Index("ix_audit_by_id", audit.c.by_id, audit.c.id)
+Index("ix_audit_unsealed", audit.c.id, sqlite_where=text("NOT sealed"), postgresql_where=text("NOT sealed"))
+
+seals = Table(
+    "seals",
+    metadata,
+    _column("n", Id, "none", "position in the chain, from 1, without gaps", primary_key=True, autoincrement=False),
+    _column("what", Words, "none", "entry, audit; began: from here on only rows with a keyed hash are sealed"),
+    _column("key", Words, "pseudonym", "which row: reference/seq of an entry, id of an audit row"),
+    _column("digest", Words, "none", "keyed hash of the whole row"),
+    _column("chain", Words, "none", "keyed hash of the link before and of this one"),
+    _column("at", Time, "none", "when it was sealed"),
+    UniqueConstraint("what", "key"),
+    comment="The chain over history and audit: what was there, in which order, and has not changed since",
+)
+
+desk_drafts = Table(
+    "desk_drafts",
+    metadata,
+    _column("id", Id, "none", "row number", primary_key=True, autoincrement=True),
+    _column("ref", Words, "pseudonym", "the ticket it is about", ForeignKey("tickets.ref")),
+    _column("staff", Words, "staff", "who writes it, and alone may read it", ForeignKey("staff.id")),
+    _column("verb", Words, "none", "the box it stands in: reply, ask, note, resolve"),
+    _column("said", Json, "words", "what was typed, by field"),
+    _column("state", Words, "none", "draft, waiting (goes out at send_at), going", server_default="draft"),
+    _column("seen", Integer, "none", "version of the ticket that the form showed", nullable=True),
+    _column("key", Words, "none", "makes the sending once-only", nullable=True),
+    _column("send_at", Time, "none", "until then it can be taken back", nullable=True),
+    _column("refused", Words, "none", "why it did not go out: name of a sentence", server_default=""),
+    _column("saved_at", Time, "staff", "when it was last typed in; forgotten after 30 days", index=True),
+    UniqueConstraint("staff", "ref", "verb"),
+    comment="What clerks are writing, and what waits ten seconds before it is done",
+)
+Index(
+    "ix_desk_drafts_waiting",
+    desk_drafts.c.send_at,
+    sqlite_where=text("state IN ('waiting', 'going')"),
+    postgresql_where=text("state IN ('waiting', 'going')"),
+)
+
+looking = Table(
+    "looking",
+    metadata,
+    _column("ref", Words, "pseudonym", "the ticket", ForeignKey("tickets.ref"), primary_key=True),
+    _column("staff", Words, "staff", "who has its page open", ForeignKey("staff.id"), primary_key=True),
+    _column("at", Time, "staff", "when the page last said so; forgotten within an hour", index=True),
+    comment="Who has a ticket before them now",
+)
+
+half_sessions = Table(
+    "half_sessions",
+    metadata,
+    _column("token_hash", Words, "secret", "keyed hash of the cookie", primary_key=True),
+    _column("staff", Words, "staff", "whose password it was", ForeignKey("staff.id"), index=True),
+    _column("created_at", Time, "staff", "when the password was given"),
+    _column("expires_at", Time, "staff", "void from then on", index=True),
+    comment="Who gave a right password and owes the second factor",
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    _column("staff", Words, "staff", "whose", ForeignKey("staff.id"), primary_key=True),
+    _column("code_hash", Words, "secret", "keyed hash of the code; gone once it was used", primary_key=True),
+    comment="What opens the desk once to who has lost the second factor",
 )
 
 meta = Table(

@@ -59,6 +59,7 @@ class WorkingCalendar:
     ramadan_hours: Mapping[int, Hours]  # empty: Ramadan is like the rest of the year
     holidays: Mapping[date, Holiday] = field(default_factory=dict)
     overrides: Mapping[date, Override] = field(default_factory=dict)
+    _working: dict[date, bool] = field(init=False, compare=False, repr=False, default_factory=dict)  # days looked at
 
     @property
     def label(self) -> str:
@@ -102,7 +103,10 @@ class WorkingCalendar:
         return opened
 
     def is_working_day(self, day: date) -> bool:
-        return bool(self.intervals(day))
+        known = self._working.get(day)
+        if known is None:
+            known = self._working[day] = bool(self.intervals(day))
+        return known
 
     def close_of(self, day: date) -> datetime:
         """The close of office on a working day; ValueError on a closed one."""

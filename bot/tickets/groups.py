@@ -9,6 +9,20 @@ NEAR = 0.95
 301 inquiries of data/evaluation/{services,day}.jsonl), one in a hundred than 0.95."""
 
 
+def nearness(vector: bytes | None, others: Sequence[bytes | None]) -> list[float]:
+    """The cosine of each with `vector`; 0 for what has no vector, or another encoder's."""
+    import numpy as np
+
+    def unit(packed: bytes) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+        numbers = np.frombuffer(packed, np.int8).astype(np.float32)
+        return numbers / (np.linalg.norm(numbers) or 1.0)
+
+    if vector is None:
+        return [0.0] * len(others)
+    of = unit(vector)
+    return [float(unit(each) @ of) if each and len(each) == len(vector) else 0.0 for each in others]
+
+
 def grouped_by_meaning(vectors: Sequence[bytes | None], near: float = NEAR) -> list[list[int]]:
     """Places of `vectors` in groups: the largest first, each in the order given; what has no vector is alone.
 

@@ -29,6 +29,8 @@ DANGERS = ("fire", "gas", "injury", "self_harm", "other")
 ANY, SERVICE_UNIT = "any", "service_unit"
 NAMED_UNIT, SERVICE_AND_NAMED_UNIT = "named_unit", "service_unit_and_named_unit"
 LANGUAGES = ("ar", "en", "zh")
+PLACEHOLDERS = ("ref", "unit", "due", "service", "clerk")
+"""What a canned answer may have filled in: of the ticket, and who writes."""
 PARTS = (
     "taxonomy", "units", "branches", "services", "routing", "bodies", "emergency", "promises", "calendars",
 )  # fmt: skip
@@ -131,6 +133,16 @@ class Emergency:
 
 
 @dataclass(frozen=True)
+class Canned:
+    """An answer that is written already; `kinds` empty: for every kind. PLACEHOLDERS in it are filled in for a ticket."""
+
+    id: str
+    kinds: tuple[str, ...]
+    name: Names
+    text: Names
+
+
+@dataclass(frozen=True)
 class Rule:
     """A row of routing.yml: where every word of `when` fits, the unit; and who must not see the ticket."""
 
@@ -158,6 +170,7 @@ class Register:
     emergencies: Mapping[str, tuple[Emergency, ...]]  # by country
     policy: Policy
     calendars: Mapping[str, WorkingCalendar]
+    canned: Mapping[str, Canned] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, data: Mapping[str, Any], holidays: Mapping[str, Mapping[date, Holiday]] | None = None) -> Register:
@@ -352,6 +365,7 @@ class _Reader:
             emergencies=self._emergencies(),
             policy=policy,
             calendars=self.calendars,
+            canned=self._read("canned", "canned", self._canned),
         )
 
     # Shapes.
@@ -489,6 +503,15 @@ class _Reader:
             tuple(str(k) for k in row.get("keywords") or ()),
         )
 
+    def _canned(self, file: str, id: str, row: Row) -> Canned:
+        text = self.found.names(file, f"{id}.text", row.get("text"))
+        for language, words in text.items():
+            for name in sorted(set(re.findall(r"\{(\w*)\}", words)) - set(PLACEHOLDERS)):
+                fix = f"one of {', '.join(PLACEHOLDERS)}"
+                self.found.add(file, f"{id}.text.{language}", f"{{{name}}} is nothing that is filled in", fix)
+        kinds = tuple(self.found.one_of(file, f"{id}.kinds", str(kind), KINDS) for kind in row.get("kinds") or ())
+        return Canned(id, kinds, self.found.names(file, f"{id}.name", row.get("name"), ("ar", "en")), text)
+
     def _emergencies(self) -> dict[str, tuple[Emergency, ...]]:
         given = _mapping(self.data.get("emergency"))
         countries = _mapping(given.get("countries", {k: v for k, v in given.items() if k != "version"}))
@@ -550,6 +573,6 @@ def _texts(value: object) -> Names:
 
 
 __all__ = [
-    "Body", "Branch", "Category", "Emergency", "Kind", "Register", "RegisterInvalid", "Rule", "Service",
-    "Subcategory", "Unit", "in_language", "mentioned",
+    "PLACEHOLDERS", "Body", "Branch", "Canned", "Category", "Emergency", "Kind", "Register", "RegisterInvalid", "Rule",
+    "Service", "Subcategory", "Unit", "in_language", "mentioned",
 ]  # fmt: skip

@@ -16,6 +16,8 @@ from bot.tickets.people import Actor, Role
 KINDS = ("inquiry", "complaint", "suggestion", "report", "observation")
 FLAGS = ("confidential", "urgent", "needs_person", "my_data", "language", "abuse")
 REOPEN_DAYS = 30
+LIMITS = ("0", "24", "168")
+"""Hours for which an address has the numbered menu only; 0 ends it."""
 CLASSIFIED = ("kind", "category", "subcategory", "service")
 
 
@@ -115,6 +117,7 @@ class Ticket:
     governorate: str | None = None
     receipt_hash: str | None = None
     reading: dict[str, Any] = field(default_factory=dict)
+    incident: str | None = None  # the common cause it was joined to
     history: list[Entry] = field(default_factory=list)
 
     @classmethod
@@ -248,6 +251,10 @@ class Ticket:
             case "flag" if said["flag"] == "confidential" and said.get("off") and by.role not in lifecycle.SENIORS:
                 if by.kind != "beneficiary":
                     raise NotAllowed(row.name, "only the beneficiary or a senior makes it open again", self.allowed(by))
+            case "limit" if str(said["hours"]) not in LIMITS:
+                raise Wrong(row.name, "hours", f"is one of {', '.join(LIMITS)}")
+            case "link" if not said.get("off") and self.need_to_know:
+                raise NotAllowed(row.name, "what is read on need to know joins no incident", self.allowed(by))
             case "rate" if type(said["rating"]) is not int or not 1 <= said["rating"] <= 5:
                 raise Wrong(row.name, "rating", "is a whole number from 1 to 5")
 
@@ -288,6 +295,10 @@ class Ticket:
                 if said["flag"] == "confidential" and "confidential" in self.flags:
                     self.readers.intersection_update({self.staff} if self.staff else set())
                 self._keep_from_those_concerned(route)
+            case "threat":
+                self.flags.add("abuse")
+            case "link":
+                self.incident = None if said.get("off") else said["incident"]
             case "undelivered":
                 self.flags.add("needs_person")
 

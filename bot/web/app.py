@@ -11,13 +11,18 @@ from fastapi import FastAPI, Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bot.handlers.incidents import Incidents
+from bot.handlers.people import People
 from bot.handlers.ports import Unavailable
+from bot.storage.colleagues import Colleagues
 from bot.web.api import router as api
-from bot.web.auth import Auth
+from bot.web.auth import Auth, hash_password
 from bot.web.chat import router as chat
 from bot.web.desk import pages
 from bot.web.desk import router as desk
 from bot.web.desk.channels import Carriers, Sms
+from bot.web.desk.people import Accounts
+from bot.web.desk.replies import Writing
 from bot.web.hooks import router as hooks
 from bot.web.public import pages as public
 from bot.web.security import BodyCap, SecurityHeaders
@@ -53,6 +58,7 @@ def public_app(rooms: Rooms, assistant: Probe, news: Callable[[Delivery], Awaita
             queries=rooms.queries,
             act=rooms.house.act,
             auth=auth,
+            accounts=_accounts(rooms),
             register=rooms.register,
             catalogues=rooms.catalogues,
             office=office,
@@ -61,6 +67,10 @@ def public_app(rooms: Rooms, assistant: Probe, news: Callable[[Delivery], Awaita
             file_path=rooms.file_room.path,
             carriers=_carriers(rooms),
             aside_seen=rooms.doors.aside_seen,
+            contacts=rooms.contacts(),
+            incidents=Incidents(rooms.house),
+            read_out=rooms.store.render,
+            writing=_writing(rooms),
         )
     )
     app.include_router(
@@ -79,6 +89,21 @@ def public_app(rooms: Rooms, assistant: Probe, news: Callable[[Delivery], Awaita
     app.add_middleware(Failures, words=[rooms.catalogues.desk("error_heading", lang) for lang in ("ar", "en")])
     app.add_middleware(SecurityHeaders, public_url=rooms.settings.public_url)
     return app
+
+
+def _writing(rooms: Rooms) -> Writing:
+    """What clerks write with, and what it will cost."""
+
+    def card(part: str, service: str, language: str) -> str:
+        return rooms.store.render(f"utter_card_{part}", {"service": service}, [], language)[0]
+
+    return Writing(rooms.replies, rooms.previews(), card, rooms.register, rooms.settings.sms_price)
+
+
+def _accounts(rooms: Rooms) -> Accounts:
+    """Who comes to the desk, and who decides about it."""
+    people = People(rooms.directory, lambda: rooms.register().units, hash_password, rooms.clock)
+    return Accounts(people, rooms.directory, Colleagues(rooms.engine))
 
 
 def _carriers(rooms: Rooms) -> Carriers:

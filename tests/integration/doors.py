@@ -54,7 +54,7 @@ class House(Sawt):
         tables = [
             r[0] for r in self.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
         ]
-        living = {"leases", "meta", "staff_sessions", "guesses"}
+        living = {"leases", "meta", "staff_sessions", "guesses", "audit", "seals"}
         return {name: self.one(f'SELECT count(*) FROM "{name}"') for name in tables if name not in living}
 
     def log(self) -> str:

@@ -59,6 +59,8 @@ DECLARED = {
     ("GET", "/desk/static/{name}"),
     ("GET", "/desk/login"),
     ("POST", "/desk/login"),
+    ("GET", "/desk/login/code"),
+    ("POST", "/desk/login/code"),
     ("GET", "/api/openapi.json"),
 }
 
@@ -176,7 +178,7 @@ def crawl(client: httpx.Client, start: str) -> dict[str, httpx.Response]:
         path = waiting.pop(0)
         if path in seen or len(seen) > 150:
             continue
-        seen[path] = answer = client.get(path)
+        seen[path] = answer = client.get(path, follow_redirects=True)  # the next ticket is a way to another page
         if not answer.headers.get("content-type", "").startswith("text/html"):
             continue
         for link in Page(answer.text).links:

@@ -318,3 +318,26 @@ def test_promises_cover_every_kind_and_class():
         "reopen_within_days",
     ):
         assert PROMISES[name] > 0, name
+
+
+# Canned answers
+
+
+CANNED = load("canned.yml")["canned"]
+
+
+def test_canned_answers_say_the_same_in_three_languages():
+    assert_unique([one["id"] for one in CANNED])
+    for one in CANNED:
+        assert set(one["name"]) == set(DESK) and set(one["text"]) == set(PUBLIC), one["id"]
+        assert set(one.get("kinds", KINDS)) <= set(KINDS), one["id"]
+        filled = {language: sorted(re.findall(r"{(\w+)}", text)) for language, text in one["text"].items()}
+        assert len({tuple(names) for names in filled.values()}) == 1, (one["id"], filled)
+        gaps = {len(re.findall(r"[\[\uff3b].+?[\]\uff3d]", text)) for text in one["text"].values()}
+        assert len(gaps) == 1, one["id"]
+        arabic = re.sub(r"{\w+}", "", one["text"]["ar"])
+        assert not re.search("[A-Za-z]", arabic + one["name"]["ar"]) and re.search("[\u0600-\u06ff]", arabic), one["id"]
+        assert re.search("[\u4e00-\u9fff]", one["text"]["zh"]), one["id"]
+        assert all(len(text) <= 400 for text in one["text"].values()), one["id"]
+    for kind in KINDS:
+        assert sum(kind in one.get("kinds", KINDS) for one in CANNED) >= 7, kind

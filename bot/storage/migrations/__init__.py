@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from bot.handlers.ports import Unavailable
 from bot.storage.database import unavailable
+from bot.storage.place import fill
 
 HEAD = "0003"
 """The newest revision that this code knows: a test compares it with the files."""
@@ -52,7 +53,10 @@ def _migrated(engine: Engine) -> bool:
                 connection.execute(text("SET LOCAL lock_timeout = 0"))
                 connection.execute(text("SET LOCAL statement_timeout = 0"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            return _upgrade(connection)
+            changed = _upgrade(connection)
+            if changed and HEAD >= "0003":
+                fill(connection)  # what a list is ordered by, of tickets that are older than these columns
+            return changed
 
 
 def revision(connection: Connection) -> str | None:

@@ -19,12 +19,13 @@ from starlette.responses import JSONResponse, Response
 from bot.handlers.house import UnknownTicket
 from bot.handlers.ports import Clock, Stale, Unavailable
 from bot.storage.files import Attachment
-from bot.storage.queries import BadCursor, Line, Queries, Whole
+from bot.storage.lists import BadCursor
+from bot.storage.queries import Line, Queries, Whole
 from bot.tickets.lifecycle import STATES, VERBS
 from bot.tickets.taxonomy import Register
 from bot.tickets.ticket import Entry, Incomplete, NotAllowed, Wrong
 from bot.web.act import Act
-from bot.web.auth import Auth, Token, TokenRefused, all_guarded, public
+from bot.web.auth import Auth, NotWritten, Token, TokenRefused, all_guarded, public
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Short = Annotated[str, Query(max_length=200)]
@@ -111,11 +112,14 @@ def router(
             )  # fmt: skip
         except BadCursor as bad:
             raise Refused(422, "invalid", str(bad), fields=["cursor"]) from None
+        await auth.audit_reading(token.actor(), "read_list", [line.ref for line in page.lines])
         return JSONResponse({"tickets": [_line(line) for line in page.lines], "next": page.next})
 
     @api.get("/v1/tickets/{ref}", summary="The whole ticket")
     async def ticket(ref: str, token: reads) -> Response:
-        return JSONResponse(await asyncio.to_thread(whole, ref, token))
+        found = await asyncio.to_thread(whole, ref, token)
+        await auth.audit_reading(token.actor(), "read_ticket", [found["ref"]])
+        return JSONResponse(found)
 
     @api.post("/v1/tickets/{ref}/{verb}", summary="A verb of the lifecycle table")
     async def change(
@@ -139,7 +143,12 @@ def router(
             except Refused:  # what was done has put the ticket out of this program's sight
                 return {"ref": number}
 
-        return JSONResponse({"ticket": await asyncio.to_thread(change)})
+        changed = await asyncio.to_thread(change)
+        try:
+            await auth.audit_reading(token.actor(), "read_ticket", [number])
+        except NotWritten:  # it is done all the same: said is that, and nothing of the ticket
+            changed = {"ref": number}
+        return JSONResponse({"ticket": changed})
 
     @api.get("/openapi.json", include_in_schema=False)
     @public
@@ -194,6 +203,10 @@ def _answer(error: Exception) -> JSONResponse:
             fields = sorted({str(each["loc"][-1]) for each in error.errors()})
             text = "; ".join(f"{each['loc'][-1]}: {each['msg']}" for each in error.errors()[:10])
             return _error(422, "invalid", text, fields=fields)
+        case NotWritten():
+            refused = _error(503, "not_audited", "reading could not be written down, so nothing is shown: try again")
+            refused.headers["Retry-After"] = "5"
+            return refused
         case Unavailable():
             refused = _error(503, "unavailable", "nothing was stored: try again with the same Idempotency-Key")
             refused.headers["Retry-After"] = "5"

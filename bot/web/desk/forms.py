@@ -9,6 +9,7 @@ from typing import Any
 from bot.tickets.lifecycle import VERBS
 from bot.tickets.people import Staff
 from bot.tickets.ticket import Ticket
+from bot.tickets.workload import LEAST
 from bot.web.desk.words import Choice, Words
 
 BOXES = ("reply", "ask", "note")
@@ -134,7 +135,7 @@ def _now(name: str, verb: str, ticket: Ticket) -> str:
 
 def _choices(name: str, verb: str, ticket: Ticket, words: Words, colleagues: Sequence[Staff]) -> Sequence[Choice]:
     if name == "staff":
-        return [Choice(each.id, each.name) for each in colleagues]
+        return [Choice(LEAST, words("assign_least")), *(Choice(each.id, each.name) for each in colleagues)]
     if name not in _MENUS:
         return ()
     offered = words.choices(name)

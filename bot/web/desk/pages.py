@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bot.storage.queries import Counts, Line, Message, Notice, Question, View, Whole
+from bot.storage.files import Attachment
+from bot.storage.lists import Counts, View
+from bot.storage.queries import Line, Message, Notice, Question, Whole
 from bot.tickets.calendar import WorkingCalendar
 from bot.tickets.groups import grouped_by_meaning
-from bot.tickets.lifecycle import VERBS
+from bot.tickets.lifecycle import LIVE, VERBS
 from bot.tickets.promise import Policy, reading
 from bot.tickets.reference import shown
 from bot.tickets.ticket import KINDS, Entry, Ticket, Wrong
 from bot.web.desk import attachments, deliveries
 from bot.web.desk.forms import Form
+from bot.web.desk.masking import Hiding, masked
 from bot.web.desk.words import Words, one_line, visible
-from bot.wording.values import masked
+from bot.wording import values
 
 TOLD = frozenset(v.name for v in VERBS.values() if v.tells & {"unit", "supervisor"}) | {
-    "filed", "urgent", "low_rating", "not_delivered", "leave",
+    "filed", "urgent", "low_rating", "not_delivered", "leave", "threat", "not_sent",
 }  # fmt: skip
 _NAMED = ("unit", "body", "kind", "category", "subcategory", "service", "flag")
 _LONGEST_SHOWN = 10_000
@@ -56,8 +59,9 @@ def line(each: Line, t: Words, office: Office, now: datetime) -> dict[str, Any]:
     """A row of the list."""
     return {
         "ref": each.ref,
+        "version": each.version,
         "shown": shown(each.ref),
-        "first": one_line(each.text),
+        "first": t("abuse_hidden") if "abuse" in each.flags else one_line(masked(each.text[:1000])),
         "kind": t.name("kind", each.kind),
         "category": t.name("category", each.category),
         "service": t.name("service", each.service),
@@ -65,6 +69,7 @@ def line(each: Line, t: Words, office: Office, now: datetime) -> dict[str, Any]:
         "staff": each.staff_name,
         "state": t(f"state_{each.state}"),
         "flags": _flags(each.flags),
+        "incident": each.incident,
         "clock": t.line_clock(each, office.calendar(each.unit), now, office.policy().warn_before),
     }
 
@@ -100,27 +105,40 @@ def empty(view: View, filtered: bool, counts: Counts, t: Words) -> dict[str, str
 
 
 def ticket(
-    whole: Whole, names: Mapping[str, str], t: Words, office: Office, now: datetime, sms_price: float, reader: str
+    whole: Whole,
+    names: Mapping[str, str],
+    t: Words,
+    office: Office,
+    now: datetime,
+    sms_price: float,
+    reader: str,
+    unmasked: bool = False,
 ) -> dict[str, Any]:
-    """The ticket's page, less its forms."""
-    it = whole.ticket
+    """The ticket's page, less its forms. Numbers in people's words are masked, unless `unmasked`."""
+    it, mask = whole.ticket, Hiding(unmasked)
     calendar, policy = office.calendar(it.unit), office.policy()
     zone = calendar.zone
-    return {
+    page = {
         "ref": it.ref,
         "version": it.version,
         "state": t(f"state_{it.state}"),
         "flags": _flags(it.flags),
+        "incident": it.incident,
+        "abusive": "abuse" in it.flags,
+        "limited": t("limited_until", when=t.moment(whole.limited_until, zone)) if whole.limited_until else "",
+        "has_address": it.contact is not None,
+        "may_join": not it.need_to_know and it.state in LIVE,
         "clock": t.clock(reading(it, calendar, policy, now), calendar, now, policy.warn_before),
-        "words": visible(it.text[:_LONGEST_SHOWN]),
+        "words": visible(mask(it.text)[:_LONGEST_SHOWN]),
         "stopped": whole.stopped,
         "live": _live(whole.live, reader, names, t),
         "facts": _facts(whole, names, t, zone),
         "understood": _understood(it.reading, t),
-        "files": [attachments.shown(each, t) for each in whole.files],
-        "messages": [_message(m, whole.channel, t, zone, sms_price) for m in whole.messages],
-        "history": [_entry(e, names, t, zone) for e in reversed(it.history)],
+        "files": _files(whole.files, t, mask),
+        "messages": [_message(m, whole.channel, t, zone, sms_price, mask) for m in whole.messages],
+        "history": [_entry(e, names, t, zone, mask) for e in reversed(it.history)],
     }
+    return page | {"numbers": ("shown" if unmasked else "hidden") if mask.hidden else ""}
 
 
 def _live(staff: str | None, reader: str, names: Mapping[str, str], t: Words) -> str:
@@ -130,9 +148,15 @@ def _live(staff: str | None, reader: str, names: Mapping[str, str], t: Words) ->
     return t("live_you") if staff == reader else t("live_colleague", who=names.get(staff, t("a_colleague")))
 
 
-def _message(m: Message, channel: str, t: Words, zone: ZoneInfo, sms_price: float) -> dict[str, Any]:
+def _files(found: Sequence[Attachment], t: Words, mask: Hiding) -> list[attachments.Shown]:
+    """Files as the page shows them; numbers in their names are masked, too."""
+    made = [attachments.shown(each, t) for each in found]
+    return [replace(each, name=mask(each.name)) for each in made]
+
+
+def _message(m: Message, channel: str, t: Words, zone: ZoneInfo, sms_price: float, mask: Hiding) -> dict[str, Any]:
     """One message; a channel that is not the ticket's own is named."""
-    text = m.text[:_LONGEST_SHOWN]
+    text = mask(m.text)[:_LONGEST_SHOWN]
     return {
         "ours": m.to_person,
         "who": t("the_house") if m.to_person else t("the_person"),
@@ -140,7 +164,7 @@ def _message(m: Message, channel: str, t: Words, zone: ZoneInfo, sms_price: floa
         "channel": t(f"via_{m.channel}") if m.channel != channel and not m.to_person else "",
         "text": text if m.to_person else visible(text),
         "buttons": m.buttons,
-        "files": [attachments.shown(each, t) for each in m.files],
+        "files": _files(m.files, t, mask),
         "delivery": deliveries.shown(m.delivery, t, zone, sms_price) if m.delivery else None,
     }
 
@@ -164,7 +188,7 @@ def problem(
             {"id": f"{verb}-{name}", "label": labels.get(name, name), "text": t(sentence)}
             for name, sentence in error.fields.items()
         ],
-        "changes": [_entry(e, {}, t, calendar.zone) for e in changes],
+        "changes": [_entry(e, {}, t, calendar.zone, Hiding()) for e in changes],
         "kept": "" if form else "\n".join(v for k, v in typed.items() if k in ("text", "reason")),
     }
 
@@ -191,7 +215,7 @@ def questions(group: Sequence[Question], t: Words, zone: ZoneInfo) -> dict[str, 
         "about": named[0] if named else t.name("category", group[0].category),
         "languages": [t(f"language_{code}") for code in sorted({each.language for each in group})],
         "examples": [
-            {"ref": each.ref, "shown": shown(each.ref), "words": one_line(masked(each.text))}
+            {"ref": each.ref, "shown": shown(each.ref), "words": one_line(values.masked(each.text))}
             for each in group[:QUESTIONS_SHOWN]
         ],
         "more": max(0, len(group) - QUESTIONS_SHOWN),
@@ -216,6 +240,8 @@ def _facts(whole: Whole, names: Mapping[str, str], t: Words, zone: ZoneInfo) -> 
         (t("opened"), t.moment(it.opened_at, zone)),
         (t("channel"), t(f"source_{it.source}")),
         (t("field_language"), t(f"language_{it.language}")),
+        (t("field_beneficiary_type"), t(f"beneficiary_{it.beneficiary_type}") if it.beneficiary_type else ""),
+        (t("field_on_behalf"), t("on_behalf_yes") if it.on_behalf else ""),
     ]
     return [(label, value) for label, value in rows if value]
 
@@ -253,25 +279,37 @@ def _understood(read: Mapping[str, Any], t: Words) -> list[tuple[str, str, str]]
     return [row for row in rows if row[1]]
 
 
-def _entry(e: Entry, names: Mapping[str, str], t: Words, zone: ZoneInfo) -> dict[str, Any]:
+def _entry(e: Entry, names: Mapping[str, str], t: Words, zone: ZoneInfo, mask: Hiding) -> dict[str, Any]:
     """One line of the history: who, what, when, and what was said with it."""
     who = {"beneficiary": t("the_person"), "system": t("the_house")}.get(e.by.kind, e.by.name or t("a_program"))
     details = [(t(f"field_{name}"), _named(name, e.said[name], t)) for name in _NAMED if e.said.get(name)]
     if "staff" in e.said:
         details.append((t("field_staff"), names.get(str(e.said["staff"]), t("a_colleague"))))
+    if "hours" in e.said:
+        details.append((t("field_hours"), t(f"limit_{e.said['hours']}")))
     if "rating" in e.said:
         details.append((t("field_rating"), f"{e.said['rating']} / 5"))
+    if e.verb == "file" and e.by.kind == "staff":
+        details.append((t("channel"), t(f"source_{e.said.get('channel', 'phone')}")))
+        details.append((t("field_on_behalf"), t("on_behalf_yes") if e.said.get("on_behalf") else ""))
     if e.promise:
         details.append((t("promised"), t("promised_until", due=e.promise.due.astimezone(zone).isoformat())))
     told = [str(e.said[name]) for name in ("text", "reason") if isinstance(e.said.get(name), str) and e.verb != "file"]
     return {
         "verb": e.verb,
         "who": who,
-        "what": t(f"did_{e.verb}"),
+        "what": t(_did(e)),
         "when": t.moment(e.at, zone),
         "details": [(label, value) for label, value in details if value],
-        "words": visible("\n".join(told)[:_LONGEST_SHOWN]) if e.by.kind != "system" else "",
+        "words": visible(mask("\n".join(told))[:_LONGEST_SHOWN]) if e.by.kind != "system" else "",
     }
+
+
+def _did(e: Entry) -> str:
+    """The name of what was done; filing by staff, and leaving an incident, are told apart."""
+    if e.verb == "file" and e.by.kind == "staff":
+        return "did_log"
+    return "did_unlink" if e.verb == "link" and e.said.get("off") else f"did_{e.verb}"
 
 
 def _named(what: str, value: Any, t: Words) -> str:

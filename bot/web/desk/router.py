@@ -16,26 +16,57 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from bot.handlers.contacts import ContactLog
 from bot.handlers.house import UnknownTicket
+from bot.handlers.incidents import Incidents
 from bot.handlers.ports import Clock, Stale, Unavailable
+from bot.handlers.replies import BOXES, Waiting
 from bot.storage.files import Attachment
-from bot.storage.queries import BadCursor, Queries, Question, View
-from bot.tickets.lifecycle import LIVE, STATES, VERBS
+from bot.storage.queries import Queries, Question
+from bot.tickets.lifecycle import STATES, VERBS
 from bot.tickets.people import Role, Staff, may_see
 from bot.tickets.reference import shown as grouped
 from bot.tickets.taxonomy import Register
 from bot.tickets.ticket import Incomplete, NotAllowed, Ticket, Wrong
+from bot.tickets.workload import LEAST
 from bot.web.act import Act
-from bot.web.auth import Auth, Forbidden, SignedIn, SignInNeeded, WaitFirst, all_guarded, csrf_of, public
-from bot.web.desk import attachments, channels, forms, pages
+from bot.web.auth import (
+    Auth,
+    Forbidden,
+    NotWritten,
+    Owed,
+    SignedIn,
+    SignInNeeded,
+    WaitFirst,
+    all_guarded,
+    csrf_of,
+    public,
+)  # fmt: skip
+from bot.web.desk import (
+    attachments,
+    audit,
+    bulk,
+    channels,
+    forms,
+    handbook,
+    handover,
+    me,
+    pages,
+    people,
+    queue,
+    replies,
+)
+from bot.web.desk import contacts as contact_pages
+from bot.web.desk import incidents as incident_pages
 from bot.web.desk import words as said_as
 from bot.web.desk.channels import Carriers
+from bot.web.desk.contacts import ReadOut
+from bot.web.desk.people import Accounts
 from bot.web.desk.words import LANGUAGES, Catalogues, Words
 
 HERE = Path(__file__).parent
 READERS = (Role.AGENT, Role.SUPERVISOR, Role.MANAGER, Role.OVERSIGHT)
 QUESTION_DAYS, QUESTION_GROUPS = ("7", "30", "90"), 100
-VIEWS: tuple[View, ...] = ("mine", "unit", "all")
 LANGUAGE_COOKIE = "sawt_desk_language"
 _NEXT = re.compile(r"/desk(?:/tickets/\d{10}|/channels)?", re.ASCII)
 _STATES = tuple(s for s in (
@@ -51,6 +82,7 @@ def router(
     queries: Queries,
     act: Act,
     auth: Auth,
+    accounts: Accounts,
     register: Callable[[], Register],
     catalogues: Catalogues,
     office: pages.Office,
@@ -59,23 +91,36 @@ def router(
     file_path: Callable[[str], Path],
     carriers: Carriers,
     aside_seen: Callable[[int, datetime], bool],
+    contacts: ContactLog,
+    incidents: Incidents,
+    read_out: ReadOut,
+    writing: replies.Writing,
 ) -> APIRouter:
     """The desk under /desk.
 
     `register()` is the ministry's data as it is now; `notices_seen` marks a member of staff's notices up to an id as seen;
-    `file_path` tells where the file of a hash lies; `aside_seen` marks what was set aside as dealt with.
+    `file_path` tells where the file of a hash lies; `aside_seen` marks what was set aside as dealt with; `writing` is what
+    the boxes of a ticket need.
     """
-    return _Desk(
-        queries, act, auth, register, catalogues, office, clock, notices_seen, file_path, carriers, aside_seen
-    ).router()
+    made = _Desk(
+        queries, act, auth, accounts, register, catalogues, office, clock, notices_seen, file_path, carriers, aside_seen,
+        writing,
+    )  # fmt: skip
+    made.contacts, made.incidents, made.read_out = contacts, incidents, read_out
+    return made.router()
 
 
 class _Desk:
+    contacts: ContactLog
+    incidents: Incidents
+    read_out: ReadOut
+
     def __init__(
         self,
         queries: Queries,
         act: Act,
         auth: Auth,
+        accounts: Accounts,
         register: Callable[[], Register],
         catalogues: Catalogues,
         office: pages.Office,
@@ -84,8 +129,11 @@ class _Desk:
         file_path: Callable[[str], Path],
         carriers: Carriers,
         aside_seen: Callable[[int, datetime], bool],
+        writing: replies.Writing,
     ) -> None:
+        self.writing = writing
         self.queries, self.act, self.auth, self.office, self.clock = queries, act, auth, office, clock
+        self.accounts = accounts
         self.words = said_as.of(catalogues, register, office.country)
         self.notices_seen, self.file_path = notices_seen, file_path
         self.carriers, self.aside_seen = carriers, aside_seen
@@ -93,7 +141,8 @@ class _Desk:
         self.templates = Environment(
             loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
-        self.static = {name: (HERE / "static" / name).read_bytes() for name in _TYPES}
+        self.states = _STATES
+        self.static = {name: (HERE / "static" / name).read_bytes() for name in _TYPES} | handbook.pictures()
         self.templates.globals["static"] = lambda name: (
             f"/desk/static/{name}?v={sha256(self.static[name]).hexdigest()[:12]}"
         )
@@ -128,7 +177,7 @@ class _Desk:
 
         @desk.get("")
         async def tickets(request: Request, who: reader) -> Response:
-            return await self.list_page(request, who)
+            return await queue.list_page(self, request, who)
 
         @desk.get("/questions")
         async def questions(request: Request, who: reader) -> Response:
@@ -150,6 +199,8 @@ class _Desk:
             number = await asyncio.to_thread(self.queries.version, self.queries.reference(ref), who.staff)
             return JSONResponse({"version": number}, 200 if number else 404)
 
+        replies.routes(self, desk)
+
         @desk.post("/tickets/{ref}/{verb}")
         async def change(request: Request, ref: str, verb: str, who: reader) -> Response:
             return await self.change(request, ref, verb, who)
@@ -168,6 +219,15 @@ class _Desk:
                 return RedirectResponse("/desk/channels?done=aside", 303)
             return await self.error(request, 404, "error_not_there")
 
+        contact_pages.routes(self, desk)
+        incident_pages.routes(self, desk)
+        audit.routes(self, desk)
+        handbook.routes(self, desk)
+        me.routes(self, desk)
+        people.routes(self, desk)
+        queue.routes(self, desk)
+        bulk.routes(self, desk)
+        handover.routes(self, desk)
         return all_guarded(desk)
 
     # Pages
@@ -185,14 +245,19 @@ class _Desk:
                         response = await handle(request)
                     except SignInNeeded:
                         response = await desk.sign_in_needed(request)
+                    except Owed as owed:
+                        response = RedirectResponse(me.DUTIES[owed.duty], 303)
                     except Forbidden as refused:
                         response = await desk.error(request, 403, refused.why)
+                    except NotWritten:
+                        response = await desk.error(request, 503, "error_not_written")
                     except Unavailable:
                         response = await desk.error(request, 503, "error_unavailable")
                     except HTTPException as refused:
+                        said = refused.detail if str(refused.detail).startswith("error_") else ""
                         known = {404: "error_unknown", 413: "error_too_long", 408: "error_slow"}
                         response = await desk.error(
-                            request, refused.status_code, known.get(refused.status_code, "error_form")
+                            request, refused.status_code, said or known.get(refused.status_code, "error_form")
                         )
                     response.headers.setdefault("Cache-Control", "no-store")
                     return response
@@ -239,7 +304,7 @@ class _Desk:
         if name not in self.static:
             raise HTTPException(404)
         headers = {"Cache-Control": "public, max-age=31536000, immutable"}
-        return Response(self.static[name], media_type=_TYPES[name], headers=headers)
+        return Response(self.static[name], media_type=_TYPES.get(name, "image/webp"), headers=headers)
 
     # Signing in
 
@@ -256,6 +321,10 @@ class _Desk:
         )  # fmt: skip
         self.auth.set_cookie(response, self.auth.form_cookie, token)
         return response
+
+    def next(self, after: str) -> str:
+        """Where to after signing in: one of our own pages."""
+        return after if _NEXT.fullmatch(after) else "/desk"
 
     async def sign_in_needed(self, request: Request) -> Response:
         """The way to the sign-in page; what was typed into a form whose session has ended is given back."""
@@ -275,51 +344,18 @@ class _Desk:
             return await self.login(request, 403, "error_form", email, after)
         address = request.client.host if request.client else ""
         try:
-            token = await self.auth.sign_in(email, password, address, request.cookies.get(self.auth.cookie, ""))
+            admitted = await self.auth.sign_in(email, password, address, request.cookies.get(self.auth.cookie, ""))
         except WaitFirst:
             response = await self.login(request, 429, "error_wait", email, after)
             response.headers["Retry-After"] = "60"
             return response
-        if token is None:
+        if admitted is None:
             return await self.login(request, 401, "error_sign_in", email, after)
-        response = RedirectResponse(after if _NEXT.fullmatch(after) else "/desk", 303)
-        self.auth.set_cookie(response, self.auth.cookie, token)
+        response = me.go_on(self, admitted, self.next(after))
         self.auth.drop_cookie(response, self.auth.form_cookie)
         return response
 
     # The list
-
-    async def list_page(self, request: Request, who: SignedIn) -> Response:
-        asked = request.query_params
-        chosen = {name: asked.get(name, "")[:200] for name in ("q", "state", "kind", "category")}
-        chosen["state"] = chosen["state"] if chosen["state"] in (*STATES, "any") else "live"
-        view: View = next((v for v in VIEWS if v == asked.get("view")), _first_view(who.staff))
-        states = {"live": sorted(LIVE), "any": []}.get(chosen["state"], [chosen["state"]])
-        cursor, now = asked.get("cursor", ""), self.clock()
-
-        def read() -> tuple[Any, Any, Any]:
-            wanted: dict[str, Any] = {"view": view, "states": states}
-            wanted |= {k: chosen[k] for k in ("kind", "category", "q")}
-            try:
-                page = self.queries.tickets(who.staff, now, cursor=cursor, **wanted)
-            except BadCursor:
-                page = self.queries.tickets(who.staff, now, **wanted)
-            return page, self.queries.counts(who.staff, now), self.queries.notices(who.staff)
-
-        page, counts, notices = await asyncio.to_thread(read)
-        t = self.words(self.language(request, who.staff))
-        kept = {"view": view} | {k: v for k, v in chosen.items() if v}
-        filtered = bool(chosen["q"] or chosen["kind"] or chosen["category"] or chosen["state"] != "live")
-        return await self.page(
-            request, "list.html", who,
-            view=view, counts=counts, views=[v for v in VIEWS if v != "unit" or who.staff.unit],
-            chosen=chosen, states=_STATES, filtered=filtered,
-            lines=[pages.line(each, t, self.office, now) for each in page.lines],
-            notices=[pages.notice(each, t, self.office) for each in notices], can_dismiss=self.notices_seen is not None,
-            empty=pages.empty(view, filtered, counts, t), done=self.done(request, t),
-            next=f"/desk?{urlencode(kept | {'cursor': page.next})}" if page.next else "",
-            first=f"/desk?{urlencode(kept)}" if cursor else "",
-        )  # fmt: skip
 
     async def questions(self, request: Request, who: SignedIn) -> Response:
         """What people asked and the register did not answer, questions of one meaning together."""
@@ -382,6 +418,7 @@ class _Desk:
         error: pages.Problem | None = None,
         verb: str = "",
         typed: Mapping[str, str] | None = None,
+        unmasked: bool = False,
     ) -> Response:
         now, number = self.clock(), self.queries.reference(ref)
 
@@ -405,16 +442,26 @@ class _Desk:
             (calendar.day_of(ticket.promise.due) + timedelta(days=1)).isoformat(),
         )
         problem = pages.problem(error, made, verb, typed or {}, ticket, t, calendar) if error else None
-        return await self.page(
+        boxes = await replies.page(self, whole, made, who, t, verb)
+        made = boxes.pop("made")
+        if problem and boxes["waiting"] and boxes["waiting"]["verb"] == verb:
+            problem["kept"] = (typed or {}).get("text", "")  # its form is not there while it waits
+        done = "" if replies.overtaken(request, boxes) else self.done(request, t)
+        response = await self.page(
             request, "ticket.html", who, status,
             boxes=[f for f in made if f.verb in forms.BOXES],
             others=sorted((f for f in made if f.verb not in forms.BOXES), key=lambda f: f.verb != "resolve"),
             join="join" in ticket.allowed(who.staff.actor()) and not whole.live and bool(whole.channel) and not whole.stopped,
             leave=whole.live is not None and "leave" in ticket.allowed(who.staff.actor()),
+            back=queue.back(request),
             take="assign" in ticket.allowed(who.staff.actor()) and ticket.staff != who.staff.id,
-            done=self.done(request, t) if not error else "", error=problem, shown=grouped(ticket.ref),
-            **pages.ticket(whole, {c.id: c.name for c in colleagues}, t, self.office, now, self.carriers.price, who.staff.id),
+            done=(done or replies.undone(request, t)) if not error else "", **boxes, error=problem, shown=grouped(ticket.ref),
+            **pages.ticket(
+                whole, {c.id: c.name for c in colleagues}, t, self.office, now, self.carriers.price, who.staff.id, unmasked
+            ),
         )  # fmt: skip
+        await self.auth.audit_reading(who.staff.actor(), "read_ticket", [number])
+        return response
 
     async def attachment(self, request: Request, id: str, who: SignedIn) -> Response:
         """A file of a ticket that the reader may see; every other is not there, whatever the reason."""
@@ -429,6 +476,7 @@ class _Desk:
         found = await asyncio.to_thread(find)
         if found is None:
             return await self.error(request, 404, "error_not_there")
+        await self.auth.audit_reading(who.staff.actor(), "read_file", [found[0].ref or ""], file=found[0].id)
         return attachments.answer(*found)
 
     async def change(self, request: Request, ref: str, verb: str, who: SignedIn) -> Response:
@@ -438,7 +486,7 @@ class _Desk:
         whole = await asyncio.to_thread(self.queries.ticket, number, who.staff, self.clock())
         if whole is None or verb not in VERBS:
             raise HTTPException(404)
-        typed = {k: v for k, v in form.items() if isinstance(v, str) and k not in ("csrf", "seen")}
+        typed = {k: v for k, v in form.items() if isinstance(v, str) and k not in replies.NOT_SAID}
         seen = str(form.get("seen", ""))
         version = int(seen) if seen.isdecimal() and len(seen) < 10 else None
 
@@ -447,10 +495,17 @@ class _Desk:
 
         if any(len(value) > forms.LONGEST for value in typed.values()):
             return await again(422, pages.Problem("error_too_long"))
+        if answer := await replies.not_sent(self, request, whole, verb, who, typed):
+            return answer
         given = forms.said(verb, form, whole.ticket)
+        if given.get("staff") == LEAST:
+            given["staff"] = await asyncio.to_thread(bulk.least, self, whole.ticket) or ""
         if "staff" in given and given["staff"] not in [c.id for c in await asyncio.to_thread(self.queries.staff_list)]:
             return await again(422, pages.Problem("error_incomplete", {"staff": "error_field"}))
         try:
+            waits, version = await asyncio.to_thread(replies.held, self, number, verb, who.staff, given, version)
+            if waits:
+                return RedirectResponse(f"/desk/tickets/{number}", 303)
             ticket: Ticket = await asyncio.to_thread(
                 self.act, number, verb, who.staff.actor(), given, staff=who.staff, seen=version
             )
@@ -458,6 +513,8 @@ class _Desk:
             raise HTTPException(404) from None
         except NotAllowed:
             return await again(409, pages.Problem("error_not_allowed"))
+        except Waiting:
+            return await again(409, pages.Problem("error_waits"))
         except Stale:
             return await again(409, pages.Problem("error_stale", since=version))
         except Incomplete as incomplete:
@@ -470,6 +527,8 @@ class _Desk:
             return await again(422, pages.Problem("error_value"))
         except Unavailable:
             return await again(503, pages.Problem("error_unavailable"))
+        if verb in BOXES:
+            await asyncio.to_thread(self.writing.replies.drop, number, verb, who.staff)
         if not may_see(who.staff, ticket):
             return RedirectResponse(f"/desk?done={verb}&gone={number}", 303)
         return RedirectResponse(f"/desk/tickets/{number}?done={verb}", 303)
@@ -478,8 +537,3 @@ class _Desk:
 def _number(id: str) -> int:
     """The number of a row as an address names it; 0, which no row has, for everything else."""
     return int(id) if id.isascii() and id.isdecimal() and len(id) < 18 else 0
-
-
-def _first_view(staff: Staff) -> View:
-    """What the list opens with: the work of who answers for one unit, or everything for who answers for all."""
-    return "unit" if staff.unit and not staff.sees_all else "all"

@@ -76,11 +76,17 @@ class Words:
             "service": known.services, "unit": known.units, "body": known.bodies,
         }  # fmt: skip
         return [
-            Choice(id, in_language(row.name, self.language), getattr(row, "category", ""))
+            Choice(id, in_language(row.name, self.language) + self._number(what, row), getattr(row, "category", ""))
             for id, row in rows[what].items()
             if (what != "unit" or row.role != "branch")  # no ticket is sent to a branch
             and (what != "body" or not self.country or self.country in row.countries)
         ]
+
+    def _number(self, what: str, row: Any) -> str:
+        """Of another body, the telephone that the person will be told; that we have none, where we have none."""
+        if what != "body":
+            return ""
+        return f" · \u2066{row.phone}\u2069" if row.phone else f" · {self('body_no_number')}"
 
     def moment(self, at: datetime, zone: ZoneInfo) -> str:
         """A moment on the office's clock, with the day of the week and Latin digits."""

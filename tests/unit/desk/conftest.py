@@ -31,11 +31,11 @@ def desk_of(tmp_path: Path, template: Path, register: Register) -> Iterator[Call
     """Makes a desk for a public address."""
     engines = []
 
-    def desk(url: str = URL) -> Desk:
+    def desk(url: str = URL, undo: float = 0) -> Desk:
         path = tmp_path / f"desk{len(engines)}.sqlite3"
         shutil.copy(template, path)
         engines.append(open_engine(f"sqlite:///{path}"))
-        return make(engines[-1], register, Clock(), url, tmp_path / "files")
+        return make(engines[-1], register, Clock(), url, tmp_path / "files", undo=undo)
 
     yield desk
     for engine in engines:

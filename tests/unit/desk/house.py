@@ -19,12 +19,20 @@ from sqlalchemy import insert, select, update
 
 from bot import seeding
 from bot.files import FileRoom
+from bot.handlers.contacts import ContactLog
 from bot.handlers.house import House
+from bot.handlers.incidents import Incidents
+from bot.handlers.people import People
 from bot.handlers.ports import Conversation, Say
-from bot.sending import SmsBudget
+from bot.handlers.replies import Replies
+from bot.preview import Previews
+from bot.sending import SmsBudget, Windows
+from bot.storage.colleagues import Colleagues
 from bot.storage.crypto import Secrets
 from bot.storage.database import open_engine
+from bot.storage.directory import Directory
 from bot.storage.doors import Doors
+from bot.storage.drafts import DraftTable
 from bot.storage.migrations import migrate
 from bot.storage.post import Post
 from bot.storage.queries import Queries
@@ -42,9 +50,11 @@ from bot.web.auth import IDLE, Auth, hash_password
 from bot.web.desk import pages
 from bot.web.desk import router as desk
 from bot.web.desk.channels import Carriers, Sms
+from bot.web.desk.people import Accounts
+from bot.web.desk.replies import Writing
 from bot.web.security import BodyCap, SecurityHeaders
 from bot.wording.render import load
-from channels.contract import Address
+from channels.contract import Address, Limits
 from nlu.arabic.fold import fold
 
 DATA = Path(__file__).parents[3] / "data"
@@ -125,6 +135,8 @@ class Desk:
     queue: Queue
     room: FileRoom | None
     app: FastAPI
+    replies: Replies
+    previews: Previews
 
     def browser(self, who: str = "", **headers: str) -> Browser:
         """A browser; with a session of one of STAFF where it is named."""
@@ -132,7 +144,7 @@ class Desk:
         if who:
             token = token_urlsafe()
             self.doors.open_session(token, STAFF[who].id, self.clock(), self.clock() + IDLE)
-            browser.client.cookies.set("sawt_desk", token)
+            browser.client.cookies.set("sawt_desk", token, domain="desk.test", path="/")
         return browser
 
     def program(self, *scopes: str) -> TestClient:
@@ -264,6 +276,8 @@ class _Forms(HTMLParser):
         if tag == "form":
             self._form = {}
             self.forms[given.get("action", "")] = self._form
+        elif tag == "input" and given.get("type") == "checkbox" and "checked" not in given:
+            pass
         elif tag == "input" and "name" in given:
             self._form[given["name"]] = given.get("value", "")
         elif tag == "select":
@@ -273,7 +287,15 @@ class _Forms(HTMLParser):
             self._form[self._select] = given["value"]
 
 
-def make(engine: Any, register: Register, clock: Any, url: str = URL, folder: Path | None = None) -> Desk:
+def make(
+    engine: Any,
+    register: Register,
+    clock: Any,
+    url: str = URL,
+    folder: Path | None = None,
+    ways: bool = True,
+    undo: float = 0,
+) -> Desk:
     """The desk and the API over a database that holds STAFF; files lie in `folder`."""
     store = _store(engine, clock)
     doors, queries, post = Doors(store), Queries(engine, fold), Post(store)
@@ -286,21 +308,37 @@ def make(engine: Any, register: Register, clock: Any, url: str = URL, folder: Pa
 
     house = House(store, lambda: register, lambda: calendar, clock, store.secrets.digest, fold, "SA", colleague)
     auth = Auth(doors, clock, url)
+    directory = Directory(store)
+    accounts = Accounts(People(directory, lambda: register.units, hash_password, clock), directory, Colleagues(engine))
     app = FastAPI(openapi_url=None)
     office = pages.Office(lambda: register.policy, lambda unit: calendar)
     budget = SmsBudget(post.segments_since, PRICE, CAP, ["SA"], lambda: calendar.zone)
     carriers = Carriers(("whatsapp", "sms", "telegram"), post.trouble, Sms(PRICE, CAP, budget.spent, budget.alarm))
+    replies = Replies(DraftTable(store), house, colleague, clock, undo)
+    limits = {
+        "whatsapp": Limits(1600, 0, window=timedelta(hours=24)),
+        "sms": Limits(1600, 0),
+        "telegram": Limits(4096, 12),
+    }
+    windows = Windows(
+        {("read", "ar"): "HX1"}, lambda name, params, language: store.render(name, params, [], language)[0]
+    )
+    preview = Previews(house, store.told_at, store.render, limits, windows, lambda address: None, budget, PRICE, clock)
+    card = lambda part, service, language: register.card(part, service, language)  # noqa: E731
+    writing = Writing(replies, preview, card, lambda: register, PRICE)
     app.include_router(
         desk.router(
-            queries=queries, act=house.act, auth=auth, register=lambda: register, catalogues=catalogues(),
+            queries=queries, act=house.act, auth=auth, accounts=accounts, register=lambda: register, catalogues=catalogues(),
             office=office, clock=clock, notices_seen=doors.notices_seen, file_path=room.path if room else None,
-            carriers=carriers, aside_seen=doors.aside_seen,
+            carriers=carriers, aside_seen=doors.aside_seen, writing=writing,
+            contacts=ContactLog(house, lambda number: [Address("sms", number, "+15005550006")] if ways else []),
+            incidents=Incidents(house), read_out=store.render,
         )
     )  # fmt: skip
     app.include_router(api.router(queries=queries, act=house.act, auth=auth, register=lambda: register, clock=clock))
     app.add_middleware(BodyCap)
     app.add_middleware(SecurityHeaders, public_url=url)
-    return Desk(clock, store, doors, house, queries, register, Queue(store), room, app)
+    return Desk(clock, store, doors, house, queries, register, Queue(store), room, app, replies, preview)
 
 
 def fill(path: Path) -> None:

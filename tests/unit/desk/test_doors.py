@@ -121,6 +121,8 @@ def test_role_password_and_leaving_take_effect_at_once(the_desk: Desk) -> None:
     clerk = the_desk.browser("agent2")
     assert f"/desk/tickets/{ticket.ref}/reply" in clerk.get(f"/desk/tickets/{ticket.ref}").text
     the_desk.doors.change_staff("s-agent2", role=Role.OVERSIGHT)
+    assert clerk.get("/desk").status_code == 303, "another role: signed out"
+    clerk = the_desk.browser("agent2")
     assert f"/desk/tickets/{ticket.ref}/reply" not in clerk.get(f"/desk/tickets/{ticket.ref}").text
     the_desk.doors.change_staff("s-agent2", password_hash="changed")
     assert clerk.get("/desk").status_code == 303
@@ -178,19 +180,55 @@ def _routes(the_desk: Desk) -> list[APIRoute]:
     return walk(the_desk.app.routes)
 
 
-PUBLIC = {"/desk/login", "/desk/static/{name}", "/api/openapi.json"}
+PUBLIC = {"/desk/login", "/desk/login/code", "/desk/static/{name}", "/api/openapi.json"}
 READING = {"agent", "agent2", "audit", "supervisor", "manager", "oversight"}
+WORKING = READING - {"oversight"}
 MATRIX = {
     ("GET", "/desk"): READING,
     ("POST", "/desk/logout"): set(STAFF),
+    ("GET", "/desk/me"): set(STAFF),
+    ("POST", "/desk/me/password"): set(STAFF),
+    ("POST", "/desk/me/language"): set(STAFF),
+    ("GET", "/desk/me/second-factor"): set(STAFF),
+    ("POST", "/desk/me/second-factor/start"): set(STAFF),
+    ("POST", "/desk/me/second-factor/confirm"): set(STAFF),
+    ("POST", "/desk/me/second-factor/off"): set(STAFF),
+    ("GET", "/desk/people"): {"admin"},
+    ("POST", "/desk/people"): {"admin"},
+    ("GET", "/desk/people/new"): {"admin"},
+    ("GET", "/desk/people/{id}"): {"admin"},
+    ("POST", "/desk/people/{id}"): {"admin"},
+    ("POST", "/desk/people/{id}/password"): {"admin"},
+    ("POST", "/desk/people/{id}/second-factor"): {"admin"},
+    ("POST", "/desk/people/{id}/sign-out"): {"admin"},
     ("GET", "/desk/questions"): READING,
     ("POST", "/desk/notices/seen"): READING,
     ("GET", "/desk/channels"): set(STAFF),
+    ("GET", "/desk/help"): set(STAFF),
     ("POST", "/desk/channels/aside/{id}/seen"): {"supervisor", "manager", "admin"},
     ("GET", "/desk/files/{id}"): READING,
+    ("GET", "/desk/audit"): {"oversight", "admin"},
+    ("POST", "/desk/numbers/{ref}"): READING,
     ("GET", "/desk/tickets/{ref}"): READING,
     ("GET", "/desk/tickets/{ref}/version"): READING,
+    ("POST", "/desk/tickets/{ref}/preview"): READING,
+    ("POST", "/desk/tickets/{ref}/draft"): READING,
+    ("POST", "/desk/tickets/{ref}/undo"): READING,
+    ("POST", "/desk/tickets/{ref}/looking"): READING,
     ("POST", "/desk/tickets/{ref}/{verb}"): READING,
+    ("GET", "/desk/counts"): READING,
+    ("GET", "/desk/next"): READING,
+    ("POST", "/desk/bulk"): WORKING,
+    ("GET", "/desk/handover"): {"supervisor", "manager"},
+    ("POST", "/desk/handover"): {"supervisor", "manager"},
+    ("GET", "/desk/new"): WORKING,
+    ("POST", "/desk/new"): WORKING,
+    ("GET", "/desk/tickets/{ref}/incident"): WORKING,
+    ("POST", "/desk/incidents"): WORKING,
+    ("GET", "/desk/incidents/{id}"): READING,
+    ("POST", "/desk/incidents/{id}/tell"): WORKING,
+    ("POST", "/desk/incidents/{id}/go-on"): WORKING,
+    ("POST", "/desk/incidents/{id}/leave"): WORKING,
     ("GET", "/api/v1/tickets"): set(),
     ("GET", "/api/v1/tickets/{ref}"): set(),
     ("POST", "/api/v1/tickets/{ref}/{verb}"): set(),

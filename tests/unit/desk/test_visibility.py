@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from bot.handlers.ports import Say
-from bot.storage import channels, queries, sight
+from bot.storage import channels, colleagues, queries, sight
 from bot.storage.database import open_engine
 from bot.storage.migrations import migrate
 from bot.tickets.people import Actor, Role, Staff, may_see
@@ -211,6 +211,6 @@ def test_a_conversation_shows_only_what_concerns_the_ticket(the_desk: Any) -> No
 
 
 def test_queries_only_read_and_never_build_sql_from_text() -> None:
-    source = "".join(Path(str(m.__file__)).read_text(encoding="utf-8") for m in (queries, channels, sight))
+    source = "".join(Path(str(m.__file__)).read_text(encoding="utf-8") for m in (queries, channels, colleagues, sight))
     for word in ("insert(", "update(", "delete(", ".begin(", "text(", "exec_driver_sql", "import insert"):
         assert not re.search(rf"(?<![\w.]){re.escape(word)}" if word[0] != "." else re.escape(word), source), word

@@ -129,11 +129,11 @@ def test_a_step_that_the_table_does_not_have(kind: str, way: tuple[str, ...], ve
 
 
 def test_who_may_do_what_to_a_new_complaint() -> None:
-    work = ["reply", "ask", "note", "assign", "transfer", "extend", "escalate", "classify", "flag", "resolve", "close",
+    work = ["reply", "ask", "note", "assign", "transfer", "extend", "escalate", "classify", "flag", "link", "threat", "limit", "resolve", "close",
             "redirect", "add", "withdraw", "join", "leave"]  # fmt: skip
     ticket = filed(NOON)
     assert ticket.allowed(MANAGER) == ticket.allowed(SUPERVISOR) == ticket.allowed(PROGRAM) == work
-    assert ticket.allowed(AGENT) == [verb for verb in work if verb != "extend"]
+    assert ticket.allowed(AGENT) == [verb for verb in work if verb not in ("extend", "limit")]
     assert ticket.allowed(PERSON) == ["flag", "add", "withdraw", "leave"]
     assert ticket.allowed(OVERSIGHT) == ["note"]
     assert ticket.allowed(ADMIN) == []

@@ -17,7 +17,9 @@ LONGER = {"utter_filed_urgent_closed", "utter_filed_closed", "utter_filed_kept",
 # Product names, keys of a keyboard, and what is said in several languages at once.
 MIXED = {"utter_choose_language", "utter_language_unknown", "utter_language_added"}
 LATIN = MIXED | {"button_language_en", "chat_hint"}
-SAME = MIXED | {f"button_language_{language}" for language in LANGUAGES} | {"line_ticket", "button_ticket", "notice_live"}
+SAME = (
+    MIXED | {f"button_language_{language}" for language in LANGUAGES} | {"line_ticket", "button_ticket", "notice_live"}
+)
 THREE = [
     "out_of_scope",
     "unsure",

@@ -267,8 +267,8 @@ const checks = {
 
   "what is typed is told of, kept, and there again": async () => withPage({}, async (page) => {
     await signIn(page);
-    await page.goto(`${BASE}/desk?view=unit&language=ar`);
-    await page.click("a.matter >> nth=1");
+    await page.goto(`${BASE}/desk?view=unit&language=ar&state=new`);
+    await page.click("a.matter >> nth=0");
     const here = page.url();
     await page.fill("#ask-text", "م".repeat(9000));
     await page.waitForFunction(() => /كما تكتبه/.test(document.querySelector(".box.ask .preview-words").textContent));

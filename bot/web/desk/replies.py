@@ -156,23 +156,21 @@ async def not_sent(
 
 
 def held(
-    desk: "Desk", ref: str, verb: str, staff: Staff, given: Mapping[str, Any], seen: int | None
+    desk: "Desk", before: Whole, verb: str, staff: Staff, given: Mapping[str, Any], seen: int | None
 ) -> tuple[bool, int | None]:
     """True where the verb waits now, to be done in a moment; and the version that the form may take for its own.
 
     What the clerk has waiting in another box of the ticket goes out first. Raises what doing the verb would raise.
     """
-    replies = desk.writing.replies
+    replies, ref = desk.writing.replies, before.ticket.ref
+    if before.live == staff.id and verb in MENU:  # in the conversation itself nobody waits ten seconds for a sentence,
+        return False, None  # and what the person wrote meanwhile makes no reply an old one
     seen = replies.hurry(ref, verb, staff, seen)
     if not replies.waits(verb):
         return False, seen
     whole = desk.queries.ticket(ref, staff, desk.clock())
     if whole is None:
         raise UnknownTicket(ref)
-    if (
-        whole.live == staff.id
-    ):  # in the conversation itself: nobody waits ten seconds for a sentence, or says it to an older page
-        return False, None
     replies.hold(whole.ticket, verb, staff, given, seen)
     return True, seen
 

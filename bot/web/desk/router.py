@@ -503,7 +503,7 @@ class _Desk:
         if "staff" in given and given["staff"] not in [c.id for c in await asyncio.to_thread(self.queries.staff_list)]:
             return await again(422, pages.Problem("error_incomplete", {"staff": "error_field"}))
         try:
-            waits, version = await asyncio.to_thread(replies.held, self, number, verb, who.staff, given, version)
+            waits, version = await asyncio.to_thread(replies.held, self, whole, verb, who.staff, given, version)
             if waits:
                 return RedirectResponse(f"/desk/tickets/{number}", 303)
             ticket: Ticket = await asyncio.to_thread(

@@ -13,6 +13,7 @@ from sqlalchemy import update
 
 from bot.handlers.ports import Conversation
 from bot.storage.tables import conversations, outbox
+from bot.tickets.people import Actor
 from bot.tickets.ticket import KINDS, Ticket
 from bot.web.auth import csrf_of
 from bot.web.desk.canned import offered
@@ -311,3 +312,19 @@ def test_who_asked_for_no_messages_gets_none(the_desk: Desk) -> None:
     with the_desk.store.begin() as tx:
         tx.connection.execute(update(conversations).values(stopped_at=the_desk.clock()))
     assert "طلب المستفيد إيقاف" in preview(clerk, ticket)[0]
+
+
+@pytest.mark.parametrize("undo", [0, 10])
+def test_in_the_conversation_itself_nothing_waits_and_nothing_is_old(desk_of: Callable[..., Desk], undo: float) -> None:
+    desk = desk_of(undo=undo)
+    ticket, clerk = desk.file(talk=desk.talk()), desk.browser("agent2")
+    where = f"/desk/tickets/{ticket.ref}"
+    clerk.act(ticket.ref, "join")
+    assert "أنت في المحادثة" in clerk.get(where).text
+    form = clerk.form(where, f"{where}/reply") | {"text": "معك خالد"}
+    desk.house.act(ticket.ref, "add", Actor("beneficiary", ticket.contact or ""), {"text": "وينكم"})
+    answer = clerk.client.post(f"{where}/reply", data=form, headers={"Origin": URL})
+    assert answer.headers["location"] == f"{where}?done=reply"
+    clerk.act(ticket.ref, "leave")
+    assert "أنت في المحادثة" not in clerk.get(where).text
+    assert [e.verb for e in desk.stored(ticket.ref).history] == ["file", "join", "add", "reply", "leave"]

@@ -53,7 +53,7 @@ def desk() -> Iterator[str]:
 def test_the_desk_in_a_real_browser(desk: str) -> None:
     environment = {**os.environ, "CHROMIUM": CHROMIUM}
     told = subprocess.run(
-        ["node", "desk.mjs", desk], cwd=HERE, env=environment, capture_output=True, text=True, timeout=420
+        ["node", "desk.mjs", desk], cwd=HERE, env=environment, capture_output=True, text=True, timeout=900
     )
     print(told.stdout)
     failed = [line for line in told.stdout.splitlines() if line.startswith("FAILED")]

@@ -298,9 +298,9 @@ def not_confidential() -> Any:
 async def measure(rooms: wiring.Rooms, n: int, only: str) -> bool:
     """Prints the table; True where every row keeps the goal."""
     people = {
-        "agent": "b-3-1",
+        "agent": "s-b3-1",
         "centre": next(p for p in ids(rooms, rooms.register().contact_centre)),
-        "manager": "b-manager",
+        "manager": "s-b-manager",
     }
     tokens = {who: token_urlsafe() for who in people}
     for who, id in people.items():
@@ -334,7 +334,7 @@ async def measure(rooms: wiring.Rooms, n: int, only: str) -> bool:
 
 def ids(rooms: wiring.Rooms, unit: str) -> list[str]:
     with rooms.engine.connect() as db:
-        query = select(staff.c.id).where(staff.c.unit == unit, staff.c.id.like("b-%")).order_by(staff.c.id)
+        query = select(staff.c.id).where(staff.c.unit == unit, staff.c.id.like("s-b%")).order_by(staff.c.id)
         return list(db.scalars(query))
 
 

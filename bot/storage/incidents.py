@@ -59,6 +59,7 @@ class Near:
     unit: str
     opened_at: datetime
     incident: str | None
+    flags: tuple[str, ...]
     vector: bytes | None
 
 
@@ -71,6 +72,7 @@ class Joined:
     state: str
     unit: str
     opened_at: datetime
+    flags: tuple[str, ...]
     version: int
 
 
@@ -174,8 +176,19 @@ def _vectors(db: Connection, found: list[RowMapping]) -> dict[tuple[str | None, 
 
 def _near(row: RowMapping, vectors: dict[tuple[str | None, str], bytes]) -> Near:
     vector = vectors.get((row["conversation"], str((row["reading"] or {}).get("turn") or "")))
-    return Near(row["ref"], row["text"], row["state"], row["unit"], row["opened_at"], row["incident"], vector)
+    return Near(
+        row["ref"],
+        row["text"],
+        row["state"],
+        row["unit"],
+        row["opened_at"],
+        row["incident"],
+        tuple(row["flags"]),
+        vector,
+    )
 
 
 def _joined(row: RowMapping) -> Joined:
-    return Joined(row["ref"], row["text"], row["state"], row["unit"], row["opened_at"], row["version"])
+    return Joined(
+        row["ref"], row["text"], row["state"], row["unit"], row["opened_at"], tuple(row["flags"]), row["version"]
+    )

@@ -20,7 +20,8 @@ from bot.tickets.ticket import Incomplete, NotAllowed
 from bot.tickets.workload import LEAST, least_loaded, may_have
 from bot.web.auth import SignedIn
 from bot.web.desk import forms
-from bot.web.desk.words import Choice, one_line
+from bot.web.desk.masking import first_words
+from bot.web.desk.words import Choice
 
 if TYPE_CHECKING:
     from bot.web.desk.router import _Desk as Desk
@@ -186,7 +187,7 @@ async def answer(
         lost=[{"shown": shown(o.ref), "why": why[o.ref]} for o in failed if o.ref not in lines],
         rest=[
             {
-                "ref": ref, "shown": shown(ref), "version": line.version, "first": one_line(line.text), "why": why.get(ref, ""),
+                "ref": ref, "shown": shown(ref), "version": line.version, "first": first_words(line.text, line.flags, t), "why": why.get(ref, ""),
                 "chosen": problem != "" or why.get(ref) != t("bulk_not_allowed"),
             }
             for ref, line in lines.items()

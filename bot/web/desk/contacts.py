@@ -18,7 +18,8 @@ from bot.tickets.reference import shown_receipt
 from bot.tickets.ticket import NotAllowed, Ticket, Wrong
 from bot.web.auth import SignedIn
 from bot.web.desk.forms import LONGEST, Field
-from bot.web.desk.words import Choice, Words, one_line
+from bot.web.desk.masking import first_words
+from bot.web.desk.words import Choice, Words
 
 if TYPE_CHECKING:
     from bot.web.desk.router import _Desk as Desk
@@ -114,7 +115,7 @@ async def _form(
         key=key if len(key) in _KEY else token_urlsafe(24),
         error=t(error) if error else "",
         errors=[(name, t(f"new_{name}"), t(why)) for name, why in errors.items()],
-        same=[{"ref": each.ref, "shown": grouped(each.ref), "first": one_line(each.text)} for each in same],
+        same=[{"ref": each.ref, "shown": grouped(each.ref), "first": first_words(each.text, each.flags, t)} for each in same],
     )  # fmt: skip
 
 

@@ -23,8 +23,8 @@ from bot.tickets.ticket import NotAllowed
 from bot.web.auth import SignedIn
 from bot.web.desk.contacts import WORKERS
 from bot.web.desk.forms import LONGEST
-from bot.web.desk.words import Words, one_line
-from bot.wording.values import masked
+from bot.web.desk.masking import first_words
+from bot.web.desk.words import Words
 
 if TYPE_CHECKING:
     from bot.web.desk.router import _Desk as Desk
@@ -95,7 +95,7 @@ class _Pages:
         of_best = next((each.incident for _, each in best if each.incident), "")
         return await self.desk.page(
             request, "same_cause.html", who, status,
-            ref=ref, shown=grouped(ref), first=one_line(masked(this.text)), joined=this.incident,
+            ref=ref, shown=grouped(ref), first=first_words(this.text, this.flags, t), joined=this.incident,
             near=[self._near(cosine, each, each.ref in ticked, t) for cosine, each in best],
             running=[(each.id, each.title) for each in running], chosen=typed.get("incident", of_best),
             title_typed=typed.get("title", ""), key=typed.get("key") or token_urlsafe(24), error=t(error) if error else "",
@@ -104,7 +104,7 @@ class _Pages:
     def _near(self, cosine: float, each: Near, ticked: bool, t: Words) -> dict[str, Any]:
         zone = self.desk.office.calendar(each.unit).zone
         return {
-            "ref": each.ref, "shown": grouped(each.ref), "first": one_line(masked(each.text)), "incident": each.incident,
+            "ref": each.ref, "shown": grouped(each.ref), "first": first_words(each.text, each.flags, t), "incident": each.incident,
             "when": t.moment(each.opened_at, zone), "unit": t.name("unit", each.unit), "near": cosine >= NEAR, "ticked": ticked,
         }  # fmt: skip
 
@@ -151,7 +151,7 @@ class _Pages:
             count=t("incident_tickets", n=len(joined)), reach=t("incident_reach", n=live),
             tickets=[
                 {
-                    "ref": each.ref, "shown": grouped(each.ref), "first": one_line(each.text), "unit": t.name("unit", each.unit),
+                    "ref": each.ref, "shown": grouped(each.ref), "first": first_words(each.text, each.flags, t), "unit": t.name("unit", each.unit),
                     "state": t(f"state_{each.state}"), "when": t.moment(each.opened_at, zone),
                 }
                 for each in joined

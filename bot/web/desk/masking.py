@@ -6,9 +6,10 @@ References of ours stay: they are how clerks and people talk of a ticket, and no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from bot.tickets.reference import is_reference
+from bot.web.desk.words import Words, one_line
 from nlu.arabic.digits import to_latin
 from nlu.arabic.references import number_runs, references, transaction_numbers
 
@@ -78,6 +79,11 @@ def _joined(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         last = (start, end)
     if last:
         yield last
+
+
+def first_words(text: str, flags: Container[str], t: Words) -> str:
+    """How somebody's words begin, wherever a page names a ticket by them: numbers masked, insults folded away."""
+    return t("abuse_hidden") if "abuse" in flags else one_line(masked(text[:1000]))
 
 
 class Hiding:

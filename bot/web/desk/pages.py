@@ -19,9 +19,8 @@ from bot.tickets.reference import shown
 from bot.tickets.ticket import KINDS, Entry, Ticket, Wrong
 from bot.web.desk import attachments, deliveries
 from bot.web.desk.forms import Form
-from bot.web.desk.masking import Hiding, masked
-from bot.web.desk.words import Words, one_line, visible
-from bot.wording import values
+from bot.web.desk.masking import Hiding, first_words
+from bot.web.desk.words import Words, visible
 
 TOLD = frozenset(v.name for v in VERBS.values() if v.tells & {"unit", "supervisor"}) | {
     "filed", "urgent", "low_rating", "not_delivered", "leave", "threat", "not_sent",
@@ -61,7 +60,7 @@ def line(each: Line, t: Words, office: Office, now: datetime) -> dict[str, Any]:
         "ref": each.ref,
         "version": each.version,
         "shown": shown(each.ref),
-        "first": t("abuse_hidden") if "abuse" in each.flags else one_line(masked(each.text[:1000])),
+        "first": first_words(each.text, each.flags, t),
         "kind": t.name("kind", each.kind),
         "category": t.name("category", each.category),
         "service": t.name("service", each.service),
@@ -215,7 +214,7 @@ def questions(group: Sequence[Question], t: Words, zone: ZoneInfo) -> dict[str, 
         "about": named[0] if named else t.name("category", group[0].category),
         "languages": [t(f"language_{code}") for code in sorted({each.language for each in group})],
         "examples": [
-            {"ref": each.ref, "shown": shown(each.ref), "words": one_line(values.masked(each.text))}
+            {"ref": each.ref, "shown": shown(each.ref), "words": first_words(each.text, (), t)}
             for each in group[:QUESTIONS_SHOWN]
         ],
         "more": max(0, len(group) - QUESTIONS_SHOWN),

@@ -12,6 +12,7 @@ from bot.handlers.ports import Unavailable
 from bot.storage.sealing import Sealer
 from bot.storage.tables import audit, tickets
 from bot.storage.verifying import verify
+from bot.tickets.reference import shown as grouped
 from tests.unit.desk.house import NOW, STAFF, URL, Desk
 
 ID, PHONE, DEAL = "1082345678", "0551234567", "44021"
@@ -206,3 +207,26 @@ def test_the_days_work_verifies(the_desk: Desk) -> None:
     Sealer(the_desk.store).seal(NOW + timedelta(minutes=1))
     verdict = verify(the_desk.store.engine, the_desk.store.secrets)
     assert (verdict.broken, verdict.sealed) == ("", {"entry": 2, "audit": 2})
+
+
+def test_no_page_that_names_a_ticket_by_its_words_shows_a_number_or_an_insult(the_desk: Desk) -> None:
+    """A list, work on many, the same cause, an incident: one way to say how somebody's words begin."""
+    plain = the_desk.file(f"المنصة متوقفة وجوالي {PHONE}")
+    abusive = the_desk.file("يا حرامية المنصة متوقفة", flags={"abuse"})
+    clerk = the_desk.browser("agent2")
+    form = {"csrf": clerk.form("/desk", "/desk/bulk")["csrf"]}
+
+    def post(path: str, **typed: Any) -> Any:
+        return clerk.client.post(path, data=form | typed, headers={"Origin": URL})
+
+    chosen = [f"{each.ref}:1" for each in (plain, abusive)]
+    joined = post("/desk/incidents", main=plain.ref, ref=[abusive.ref], title="توقف", key="k" * 20)
+    pages = {
+        "list": clerk.get("/desk").text,
+        "many": post("/desk/bulk", t=chosen, do="reply", text="").text,
+        "cause": clerk.get(f"/desk/tickets/{plain.ref}/incident").text,
+        "incident": clerk.get(joined.headers["location"]).text,
+    }
+    for name, page in pages.items():
+        assert grouped(plain.ref) in page and grouped(abusive.ref) in page, name
+        assert PHONE not in page and "حرامية" not in page, name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,8 @@ from bot.tickets.people import Role, Staff
 
 _CHANGEABLE = {"email", "name", "password_hash", "role", "unit", "sees_all", "active", "language", "totp_secret"}
 _CHANGEABLE |= {"failed", "locked_until", "must_change"}
+Also = Callable[[Connection], object]
+"""What is done in the same transaction, once the change is: its record."""
 _ENDS_SESSIONS = {"role", "unit", "sees_all", "password_hash", "totp_secret"}
 """Whoever changes in these signs in anew."""
 
@@ -78,6 +81,7 @@ class Accounts:
         at: datetime,
         totp_secret: str | None = None,
         must_change: bool = False,
+        also: Also = lambda connection: None,
     ) -> None:
         """The account exists; raises EmailTaken."""
         row = {
@@ -98,6 +102,7 @@ class Accounts:
         try:
             with self._store.writers.begin() as connection:
                 connection.execute(insert(staff), row)
+                also(connection)
         except IntegrityError as error:
             raise EmailTaken(row["email"]) from error
 
@@ -112,7 +117,7 @@ class Accounts:
         with self._store.read() as connection:
             return [_staff(row) for row in connection.execute(select(staff).order_by(staff.c.name)).mappings()]
 
-    def change_staff(self, id: str, **changes: Any) -> bool:
+    def change_staff(self, id: str, also: Also = lambda connection: None, **changes: Any) -> bool:
         """The account has these values; False where there is none. Whose role, unit or password changes is signed out."""
         unknown = set(changes) - _CHANGEABLE
         if unknown:
@@ -126,7 +131,10 @@ class Accounts:
         with self._store.writers.begin() as connection:
             if changes.get("active") is False or _ENDS_SESSIONS & changes.keys():
                 end_sessions(connection, id)
-            return connection.execute(update(staff).where(staff.c.id == id).values(**changes)).rowcount == 1
+            changed = connection.execute(update(staff).where(staff.c.id == id).values(**changes)).rowcount == 1
+            if changed:
+                also(connection)
+            return changed
 
     def sign_in_failed(self, id: str, locked_until: datetime | None = None) -> int:
         """One more failure in a row is counted, and the account locked until then; how many there are now."""
@@ -188,9 +196,10 @@ class Accounts:
         with self._store.writers.begin() as connection:
             connection.execute(delete(staff_sessions).where(staff_sessions.c.token_hash == self._hash(token)))
 
-    def close_sessions_of(self, staff_id: str) -> int:
+    def close_sessions_of(self, staff_id: str, also: Also = lambda connection: None) -> int:
         """This member of staff is signed out everywhere."""
         with self._store.writers.begin() as connection:
+            also(connection)
             return end_sessions(connection, staff_id)
 
     def forget_expired(self, now: datetime) -> int:

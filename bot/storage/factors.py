@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, func, insert, or_, select, update
 
-from bot.storage.accounts import Account, Accounts, end_sessions
+from bot.storage.accounts import Account, Accounts, Also, end_sessions
 from bot.storage.tables import half_sessions, recovery_codes, staff
 
 
@@ -71,7 +71,7 @@ class Factors(Accounts):
             sealed = connection.execute(select(staff.c.totp_pending).where(staff.c.id == staff_id)).scalar_one_or_none()
         return None if sealed is None else self._store.secrets.decrypt(sealed)
 
-    def confirm_factor(self, staff_id: str, secret: str, step: int, codes: Iterable[str]) -> bool:
+    def confirm_factor(self, staff_id: str, secret: str, step: int, codes: Iterable[str], also: Also) -> bool:
         """The second factor is on, its first code used up, and these are the recovery codes; everybody else is signed out.
 
         False where it is on already, or another secret was begun meanwhile.
@@ -87,15 +87,19 @@ class Factors(Accounts):
             rows = [{"staff": staff_id, "code_hash": self._recovery(code)} for code in codes]
             connection.execute(insert(recovery_codes), rows)
             end_sessions(connection, staff_id)
+            also(connection)
             return True
 
-    def drop_factor(self, staff_id: str) -> bool:
+    def drop_factor(self, staff_id: str, also: Also) -> bool:
         """There is no second factor, no recovery code and no session of this person; False where there is no such person."""
         off = {"totp_secret": None, "totp_pending": None, "totp_step": None}
         with self._store.writers.begin() as connection:
             connection.execute(delete(recovery_codes).where(recovery_codes.c.staff == staff_id))
             end_sessions(connection, staff_id)
-            return connection.execute(update(staff).where(staff.c.id == staff_id).values(**off)).rowcount == 1
+            dropped = connection.execute(update(staff).where(staff.c.id == staff_id).values(**off)).rowcount == 1
+            if dropped:
+                also(connection)
+            return dropped
 
     def _recovery(self, code: str) -> str:
         return self._store.secrets.digest(code, "recovery")

@@ -310,6 +310,7 @@ class Auth:
         if account is None or account.totp_secret is None:
             raise SignInNeeded
         if not self._proven(account, address, now, code, recovery):
+            self._doors.audit(account.staff.actor(), "sign_in_failed", now)
             return None
         if not self._doors.close_half(half):  # somebody was faster with the same half
             raise SignInNeeded

@@ -1,6 +1,7 @@
 """Who read what: the audit's page for oversight and who runs the accounts; and numbers of a ticket, unmasked on request."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -24,6 +25,10 @@ SAID = frozenset({
     "exported",
 })  # fmt: skip
 """What has a sentence of its own; whatever else is written down is named as it is."""
+DID = (
+    "added", "changed", "password", "factor_reset", "signed_out", "own_password", "own_factor_on", "own_factor_off",
+)  # fmt: skip
+"""What was done to somebody's account."""
 
 
 def routes(desk: "Desk", router: APIRouter) -> None:
@@ -60,7 +65,7 @@ async def _page(desk: "Desk", request: Request, who: SignedIn) -> Response:
     kept = {name: value for name, value in (("person", person), ("ref", ref)) if value}
     return await desk.page(
         request, "audit.html", who, people=people, person=person, ref=ref or typed,
-        rows=[line(each, t, zone) for each in page.rows], filtered=bool(kept or typed),
+        rows=[line(each, t, zone, dict(people)) for each in page.rows], filtered=bool(kept or typed),
         next=f"/desk/audit?{urlencode(kept | {'before': page.next})}" if page.next else "",
         first=f"/desk/audit?{urlencode(kept)}" if before else "",
     )  # fmt: skip
@@ -71,17 +76,24 @@ def _rows(rows: TrailRows, reader: Staff, person: str, typed: str, ref: str, bef
     return Rows([], None) if typed.strip() and not ref else rows.page(reader, person=person, ref=ref, before=before)
 
 
-def line(each: Row, t: Words, zone: ZoneInfo) -> dict[str, Any]:
+def line(each: Row, t: Words, zone: ZoneInfo, names: Mapping[str, str]) -> dict[str, Any]:
     """A row of the audit, as plain values."""
     return {
         "when": t.moment(each.at, zone),
         "who": each.by_name or t("a_program" if each.by_kind == "program" else "the_house"),
         "program": each.by_kind == "program",
-        "what": t(f"audit_{each.what}") if each.what in SAID else t("audit_other", what=each.what),
+        "what": _what(each, t, names),
         "ref": each.ref or "",
         "shown": shown(each.ref) if each.ref else "",
         "may_open": each.may_open,
     }
+
+
+def _what(each: Row, t: Words, names: Mapping[str, str]) -> str:
+    if each.what == "changed_person" and each.details.get("did") in DID:
+        whom = str(each.details.get("person", ""))
+        return t(f"audit_person_{each.details['did']}", whom=names.get(whom, whom))
+    return t(f"audit_{each.what}") if each.what in SAID else t("audit_other", what=each.what)
 
 
 def _number(id: str) -> int:

@@ -172,7 +172,7 @@ class _Mine:
         language = (await _typed(request, "language"))["language"]
         if language not in LANGUAGES:
             return await self.me(request, who, 422)
-        await asyncio.to_thread(self.own.own_language, who.staff, language, self.desk.clock())
+        await asyncio.to_thread(self.own.own_language, who.staff, language)
         response = RedirectResponse("/desk/me?done=language", 303)
         self.auth.set_cookie(response, LANGUAGE_COOKIE, language)
         return response

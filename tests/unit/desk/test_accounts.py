@@ -9,7 +9,9 @@ from typing import Any
 
 import pyotp
 import pytest
+from sqlalchemy import select
 
+from bot.storage.tables import audit
 from bot.tickets.people import Role, Staff
 from bot.web import auth as auth_
 from bot.web.auth import HALF, LONGEST_WAIT, Auth, WaitFirst, csrf_of, hash_password
@@ -462,3 +464,48 @@ def test_labels_headings_and_ids_of_these_pages(the_desk: Desk) -> None:
             m in ids for each in re.findall(r'aria-(?:labelledby|describedby)="([^"]+)"', page) for m in each.split()
         )
         assert not re.search(r">\s*[a-z]+_[a-z_]+\s*<", page), "a name instead of its words"
+
+
+def test_what_is_done_to_an_account_is_in_the_audit_with_who_did_it(the_desk: Desk) -> None:
+    admin = the_desk.browser("admin")
+    admin.send("/desk/people/new", "/desk/people", **NEW)
+    (person,) = [each for each in the_desk.doors.all_staff() if each.email == "layla@ministry.test"]
+    path = f"/desk/people/{person.id}"
+    admin.client.post(path, data=admin.form(path, path) | {"name": "ليلى الحربي"}, headers={"Origin": URL})
+    password = one_time(admin.send(path, f"{path}/password").text)
+    own = the_desk.browser()
+    own.sign_in("layla@ministry.test", password)
+    own.send("/desk/me", "/desk/me/password", old=password, new=OTHER, again=OTHER)
+    enrol(the_desk, own)
+    admin.send(path, f"{path}/second-factor")
+    admin.send(path, f"{path}/sign-out")
+    with the_desk.store.read() as connection:
+        rows = connection.execute(select(audit).where(audit.c.what == "changed_person").order_by(audit.c.id)).all()
+    assert [(row.by_id, row.details["did"]) for row in rows] == [
+        ("s-admin", "added"), ("s-admin", "changed"), ("s-admin", "password"), (person.id, "own_password"),
+        (person.id, "own_factor_on"), ("s-admin", "factor_reset"), ("s-admin", "signed_out"),
+    ]  # fmt: skip
+    assert all(row.details["person"] == person.id for row in rows) and rows[1].details["fields"] == ["name"]
+    assert "ليلى" not in str([row.details for row in rows]) and password not in str(rows)
+    page = the_desk.browser("oversight").get("/desk/audit").text
+    assert "أعطى" in page and "أنهى جلسات" in page and "ليلى الحربي" in page
+
+
+def test_a_wrong_code_is_in_the_audit_as_a_wrong_password_is(the_desk: Desk) -> None:
+    enrol(the_desk, the_desk.browser("manager"))
+    browser = the_desk.browser()
+    browser.sign_in("manager@example.test")
+    assert browser.send("/desk/login/code", "/desk/login/code", code="000000").status_code == 401
+    with the_desk.store.read() as connection:
+        failed = connection.scalars(select(audit.c.by_id).where(audit.c.what == "sign_in_failed")).all()
+    assert failed == ["s-manager"]
+
+
+def test_a_change_that_is_refused_leaves_no_row(the_desk: Desk) -> None:
+    admin = the_desk.browser("admin")
+    path = "/desk/people/s-admin"
+    form = admin.form(path, path)
+    assert admin.client.post(path, data=form | {"role": "agent"}, headers={"Origin": URL}).status_code == 409
+    admin.send("/desk/people/new", "/desk/people", **NEW | {"email": "agent@example.test"})
+    with the_desk.store.read() as connection:
+        assert connection.execute(select(audit).where(audit.c.what == "changed_person")).all() == []

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from actions import matter
 from actions.said import Act, Answer, Said, button
-from bot.handlers.draft import Draft
+from bot.handlers.draft import ONLY_FILES, Draft
 
-MARK = "📎"
-"""What stands in the words of a ticket where files came without any."""
 ANSWERS = ("staff_question", "addition", "reply", "more")
 """Questions that a file may answer."""
 
@@ -25,7 +23,7 @@ def came(said: Said) -> Answer:
     if len(refs) == 1:
         return _added(refs[0])
     if refs:
-        kept = {"name": "which", "verb": "add", "text": MARK, "take": True}
+        kept = {"name": "which", "verb": "add", "text": ONLY_FILES, "take": True}
         choices = [button("button_ticket", "add", ref=ref) for ref in refs[:8]]
         return Answer(question=kept).say("utter_files_which", [*choices, button("button_new_ticket", "new_with_files")])
     return begin(said)
@@ -42,7 +40,7 @@ def begin(said: Said) -> Answer:
 
 def as_it_is() -> Answer:
     """A ticket without words, for a person to look at."""
-    draft = Draft(kind="inquiry", category="other", text=MARK, flags=("needs_person",), by_hand=True)
+    draft = Draft(kind="inquiry", category="other", text=ONLY_FILES, flags=("needs_person",), by_hand=True)
     return Answer(draft=draft, question=None, file=True)
 
 
@@ -56,7 +54,7 @@ def press(said: Said, do: str) -> Answer | None:
 
 
 def _added(ref: str) -> Answer:
-    return Answer(question=None, act=Act("add", ref, {"text": MARK}))
+    return Answer(question=None, act=Act("add", ref, {"text": ONLY_FILES}))
 
 
 def _choices() -> list[dict[str, object]]:

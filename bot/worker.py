@@ -546,7 +546,7 @@ class Worker:
             self.house.tick(ref)
         for conversation in self.store.undecided(now - UNDECIDED):
             self._file_undecided(conversation, now)
-        for conversation in self.store.live():
+        for conversation in self.store.live(now - live.UNANSWERED):
             live.give_back(self.house, conversation)
 
     def _file_undecided(self, conversation: str, now: datetime) -> None:

@@ -15,12 +15,12 @@ from bot.handlers.house import PRIVACY, House
 from bot.handlers.ports import Conversation, Say, Transaction
 from bot.tickets.lifecycle import LIVE
 from bot.tickets.people import Staff, may_see, may_work
+from bot.tickets.taxonomy import LANGUAGES
 from bot.tickets.ticket import NotAllowed, Ticket, Wrong
 from channels.contract import Address
 from nlu.arabic.flags import danger_kind, flags
 
 SOURCES = ("phone", "counter", "email", "letter")
-LANGUAGES = ("ar", "en", "zh")
 BENEFICIARIES = ("citizen", "resident", "visitor", "company")
 SHOWN_FOR = timedelta(minutes=10)
 """How long the receipt code is shown again to who sends the same form again: the first answer may not have arrived."""

@@ -13,6 +13,8 @@ MATTER_KINDS = {
     "praise": "observation",
 }
 """The intents that bring a matter, and the kind of ticket each becomes (docs: labels.md)."""
+ONLY_FILES = "📎"
+"""What stands in the words of a ticket where files came without any."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from bot.handlers.draft import ONLY_FILES
 from bot.handlers.ports import Conversation, Say, Transaction
 from bot.tickets.lifecycle import ANSWERED, ENDED, LIVE
 from bot.tickets.people import SYSTEM, Actor
@@ -19,8 +20,6 @@ UNANSWERED = timedelta(minutes=15)
 IDLE = timedelta(minutes=60)
 """So long nobody has said anything; then it is over."""
 LEAVE = "leave_live"
-ONLY_FILES = "📎"
-"""What stands in the words of a ticket where files came without any."""
 
 
 def enter(house: House, tx: Transaction, ticket: Ticket, by: Actor, at: datetime) -> None:

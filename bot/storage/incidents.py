@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -142,7 +143,7 @@ class Incidents:
                 open_, tickets.c.ref != ref, tickets.c.state.in_(LIVE), tickets.c.opened_at >= since, or_(*same)
             ).order_by(tickets.c.opened_at.desc(), tickets.c.ref).limit(CANDIDATES)  # fmt: skip
             found = [this, *(db.execute(query).mappings() if same else ())]
-            vectors = _vectors(db, found)
+            vectors = vectors_of(db, found)
         here, *others = [_near(row, vectors) for row in found]
         return here, others
 
@@ -165,17 +166,18 @@ def _update(row: RowMapping) -> Update:
     return Update(row["n"], row["verb"], row["text"], tuple(row["refs"]), by, row["at"])
 
 
-def _vectors(db: Connection, found: list[RowMapping]) -> dict[tuple[str | None, str], bytes]:
-    """What the messages that filed these tickets mean, by conversation and turn."""
-    turns = sorted({str((row["reading"] or {}).get("turn") or "") for row in found} - {""})
-    if not turns:
-        return {}
-    query = select(inbox.c.conversation, inbox.c.turn, inbox.c.vector).where(inbox.c.turn.in_(turns))
-    return {(row.conversation, row.turn): row.vector for row in db.execute(query) if row.vector}
+def vectors_of(db: Connection, found: Sequence[RowMapping]) -> dict[str, bytes]:
+    """What the messages that filed these tickets mean, by reference: of those whose message was read."""
+    turns = {row["ref"]: (row["conversation"], str((row["reading"] or {}).get("turn") or "")) for row in found}
+    known: dict[tuple[str | None, str], bytes] = {}
+    for part in itertools.batched(sorted({turn for _, turn in turns.values()} - {""}), 500):
+        query = select(inbox.c.conversation, inbox.c.turn, inbox.c.vector).where(inbox.c.turn.in_(part))
+        known |= {(row.conversation, row.turn): row.vector for row in db.execute(query) if row.vector}
+    return {ref: known[turn] for ref, turn in turns.items() if turn in known}
 
 
-def _near(row: RowMapping, vectors: dict[tuple[str | None, str], bytes]) -> Near:
-    vector = vectors.get((row["conversation"], str((row["reading"] or {}).get("turn") or "")))
+def _near(row: RowMapping, vectors: Mapping[str, bytes]) -> Near:
+    vector = vectors.get(row["ref"])
     return Near(
         row["ref"],
         row["text"],

@@ -5,7 +5,6 @@ Who may see what is decided in SQL (`sight.visible`) by the same rule as `people
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from sqlalchemy import (
 from bot.storage import rows
 from bot.storage.channels import Channels, Delivery, delivery
 from bot.storage.files import Attachment, attachment
+from bot.storage.incidents import vectors_of
 from bot.storage.lists import ORDER, VIEWS, Counts, Place, View, Wanted, in_view, late, live, runs
 from bot.storage.sight import visible
 from bot.storage.tables import attachments, desk_notices, entries, idempotency, inbox, outbox, tickets
@@ -208,22 +208,11 @@ class Queries(Channels):
             visible(staff), tickets.c.kind == "inquiry", tickets.c.opened_at >= since, not_(tickets.c.need_to_know)
         ).order_by(tickets.c.opened_at.desc(), tickets.c.ref).limit(limit)  # fmt: skip
         with self._read() as db:
-            found = [
-                row for row in db.execute(asked).all() if not {"my_data", "needs_person", "language"} & {*row.flags}
-            ]
-            turns = {str((row.reading or {}).get("turn") or "") for row in found} - {""}
-            read = (
-                db.execute(select(inbox.c.conversation, inbox.c.turn, inbox.c.vector).where(inbox.c.turn.in_(part)))
-                for part in itertools.batched(sorted(turns), 500)
-            )
-            vectors = {(row.conversation, row.turn): row.vector for rows_ in read for row in rows_ if row.vector}
-        return [
-            Question(
-                row.ref, row.text, row.category, row.service, row.language, row.opened_at,
-                vectors.get((row.conversation, str((row.reading or {}).get("turn")))),
-            )
-            for row in found
-        ]  # fmt: skip
+            rows_ = db.execute(asked).mappings()
+            found = [row for row in rows_ if not {"my_data", "needs_person", "language"} & {*row["flags"]}]
+            vectors = vectors_of(db, found)
+        shown = ("ref", "text", "category", "service", "language", "opened_at")
+        return [Question(**{name: row[name] for name in shown}, vector=vectors.get(row["ref"])) for row in found]
 
     def counts(self, staff: Staff, now: datetime, soon: datetime | None = None) -> Counts:
         """How many live tickets each view holds."""

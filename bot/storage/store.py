@@ -264,9 +264,10 @@ class SqlStore:
         with self.read() as connection:
             return list(connection.scalars(query))
 
-    def live(self, limit: int = 1_000) -> list[str]:
-        """Conversations in which somebody of the staff is, those where they said nothing for longest first."""
-        query = select(conversations.c.id).where(conversations.c.live_ref.is_not(None))
+    def live(self, silent_since: datetime, limit: int = 1_000) -> list[str]:
+        """Conversations in which somebody of the staff is and has said nothing since then, the longest first."""
+        quiet = conversations.c.live_ref.is_not(None) & (conversations.c.live_at < silent_since)
+        query = select(conversations.c.id).where(quiet)
         with self.read() as connection:
             return list(connection.scalars(query.order_by(conversations.c.live_at).limit(limit)))
 

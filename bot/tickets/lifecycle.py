@@ -27,6 +27,8 @@ STATES = LIVE | ANSWERED | ENDED
 
 AGENTS = frozenset({Role.AGENT, Role.SUPERVISOR, Role.MANAGER})
 SENIORS = frozenset({Role.SUPERVISOR, Role.MANAGER})
+READERS = AGENTS | {Role.OVERSIGHT}
+"""Who opens tickets at the desk."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from starlette.responses import Response
 
 from bot.storage.trail_rows import Row, Rows, TrailRows
+from bot.tickets.lifecycle import READERS
 from bot.tickets.people import Role, Staff
 from bot.tickets.reference import shown
 from bot.web.auth import SignedIn
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from bot.web.desk.router import _Desk as Desk
 
 READS_AUDIT = (Role.OVERSIGHT, Role.ADMIN)
-SEES_NUMBERS = (Role.AGENT, Role.SUPERVISOR, Role.MANAGER, Role.OVERSIGHT)
 SAID = frozenset({
     "read_ticket", "read_file", "read_list", "unmasked", "signed_in", "sign_in_failed", "signed_out", "changed_person",
     "exported",
@@ -34,7 +34,7 @@ DID = (
 def routes(desk: "Desk", router: APIRouter) -> None:
     """The audit's page, and the one way to a ticket's numbers: a POST, whose answer shows them and no address does."""
     reader = Annotated[SignedIn, Depends(desk.auth.require(*READS_AUDIT))]
-    worker = Annotated[SignedIn, Depends(desk.auth.require(*SEES_NUMBERS))]
+    worker = Annotated[SignedIn, Depends(desk.auth.require(*READERS))]
 
     async def audit(request: Request, who: reader) -> Response:
         return await _page(desk, request, who)

@@ -14,7 +14,8 @@ from starlette.responses import Response
 from bot.handlers.house import UnknownTicket
 from bot.handlers.ports import Stale, Unavailable
 from bot.storage.queries import Line
-from bot.tickets.people import Guarded, Role, Staff
+from bot.tickets.lifecycle import AGENTS
+from bot.tickets.people import Guarded, Staff
 from bot.tickets.reference import shown
 from bot.tickets.ticket import Incomplete, NotAllowed
 from bot.tickets.workload import LEAST, least_loaded, may_have
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
 
 MOST = 100
 """So many tickets in one go."""
-WORKERS = (Role.AGENT, Role.SUPERVISOR, Role.MANAGER)
 DOES = {"assign": "staff", "reply": "text", "close": "reason"}
 """What can be done to many, and what it takes."""
 _CHOSEN = re.compile(r"(\d{10}):(\d{1,6})", re.ASCII)
-_KEY = re.compile(r"[\w-]{8,64}", re.ASCII)
+KEY = re.compile(r"[\w-]{8,64}", re.ASCII)
+"""The word of a form that makes what it asks for once-only."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Outcome:
 
 
 def routes(desk: "Desk", router: APIRouter) -> None:
-    worker = Annotated[SignedIn, Depends(desk.auth.require(*WORKERS))]
+    worker = Annotated[SignedIn, Depends(desk.auth.require(*AGENTS))]
 
     @router.post("/bulk")
     async def many(request: Request, who: worker) -> Response:
@@ -78,7 +79,7 @@ def read(chosen: Iterable[Any], form: Mapping[str, str]) -> Order:
     verb = form.get("do", "")
     value = form.get(DOES.get(verb, ""), "").replace("\0", "").replace("\r\n", "\n").strip()
     key = form.get("key", "")
-    return Order(verb, value, {m[1]: int(m[2]) for m in found if m}, key if _KEY.fullmatch(key) else "")
+    return Order(verb, value, {m[1]: int(m[2]) for m in found if m}, key if KEY.fullmatch(key) else "")
 
 
 def wrong(order: Order) -> str:

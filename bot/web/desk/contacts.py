@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from bot.handlers.contacts import BENEFICIARIES, LANGUAGES, SOURCES, Contact, Logged
+from bot.handlers.contacts import BENEFICIARIES, SOURCES, Contact, Logged
 from bot.handlers.house import UnknownTicket
 from bot.handlers.ports import Unavailable
-from bot.tickets.people import Role, may_see
+from bot.tickets.lifecycle import AGENTS
+from bot.tickets.people import may_see
 from bot.tickets.reference import shown as grouped
 from bot.tickets.reference import shown_receipt
+from bot.tickets.taxonomy import LANGUAGES
 from bot.tickets.ticket import NotAllowed, Ticket, Wrong
 from bot.web.auth import SignedIn
 from bot.web.desk.forms import LONGEST, Field
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
 ReadOut = Callable[[str, Mapping[str, Any], Sequence[Mapping[str, Any]], str], tuple[str, Any]]
 """name, params, no buttons, language → a sentence as its person gets it."""
-WORKERS = (Role.AGENT, Role.SUPERVISOR, Role.MANAGER)
 ASKED = ("text", "source", "kind", "category")
 """What no filing can do without."""
 _ORDER = (
@@ -38,7 +39,7 @@ _KEY = range(16, 101)
 
 
 def routes(desk: "Desk", router: APIRouter) -> None:
-    worker = Annotated[SignedIn, Depends(desk.auth.require(*WORKERS))]
+    worker = Annotated[SignedIn, Depends(desk.auth.require(*AGENTS))]
 
     @router.get("/new")
     async def new(request: Request, who: worker) -> Response:

@@ -1,7 +1,6 @@
 """A colleague is on leave: a senior hands their live tickets to somebody else, or shares them out in the unit."""
 
 import asyncio
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -11,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from bot.tickets.lifecycle import SENIORS
 from bot.tickets.people import Staff
 from bot.tickets.reference import shown
 from bot.tickets.workload import LEAST
 from bot.web.auth import SignedIn
 from bot.web.desk import bulk, forms
-from bot.web.desk.queue import SENIORS
 from bot.web.desk.words import Choice
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def carry_out(desk: "Desk", staff: Staff, typed: Mapping[str, str]) -> Handed:
     """Every live ticket of theirs that `staff` may see has somebody else, who may see it, and a note that says why."""
     giving, handed = bulk.Giving.of(desk, without=typed["from"]), Handed()
     order = sha256("\n".join(typed[name] for name in ("from", "to", "reason")).encode()).hexdigest()[:16]
-    key = typed["key"] if re.fullmatch(r"[\w-]{8,64}", typed["key"], re.ASCII) else ""
+    key = typed["key"] if bulk.KEY.fullmatch(typed["key"]) else ""
     for line in desk.queries.held(staff, desk.clock(), typed["from"], MOST):
         to = giving.to(typed["to"], line)
         if not to:

@@ -16,12 +16,11 @@ from bot.handlers.incidents import TELLS, Overtaken
 from bot.handlers.ports import Incident
 from bot.storage.incidents import Incidents, Near
 from bot.tickets.groups import NEAR, nearness
-from bot.tickets.lifecycle import LIVE
-from bot.tickets.people import Role, may_work
+from bot.tickets.lifecycle import AGENTS, LIVE, READERS
+from bot.tickets.people import may_work
 from bot.tickets.reference import shown as grouped
 from bot.tickets.ticket import NotAllowed
 from bot.web.auth import SignedIn
-from bot.web.desk.contacts import WORKERS
 from bot.web.desk.forms import LONGEST
 from bot.web.desk.masking import first_words
 from bot.web.desk.words import Words
@@ -29,7 +28,6 @@ from bot.web.desk.words import Words
 if TYPE_CHECKING:
     from bot.web.desk.router import _Desk as Desk
 
-READERS = (*WORKERS, Role.OVERSIGHT)
 DAYS = timedelta(days=7)
 """How far apart tickets of one cause may have come."""
 SHOWN, LONGEST_TITLE = 30, 200
@@ -37,7 +35,7 @@ SHOWN, LONGEST_TITLE = 30, 200
 
 def routes(desk: "Desk", router: APIRouter) -> None:
     reader = Annotated[SignedIn, Depends(desk.auth.require(*READERS))]
-    worker = Annotated[SignedIn, Depends(desk.auth.require(*WORKERS))]
+    worker = Annotated[SignedIn, Depends(desk.auth.require(*AGENTS))]
     pages = _Pages(desk)
 
     @router.get("/tickets/{ref}/incident")

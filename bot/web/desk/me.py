@@ -24,14 +24,13 @@ from bot.web.auth import (
     needs_second,
     public,
 )
-from bot.web.desk.words import LANGUAGES
+from bot.web.desk.words import LANGUAGE_COOKIE, LANGUAGES
 
 if TYPE_CHECKING:
     from bot.web.desk.router import _Desk as Desk
 
 DUTIES: Mapping[Duty, str] = {"password": "/desk/me", "second_factor": "/desk/me/second-factor"}
 """Where who owes something is led to."""
-LANGUAGE_COOKIE = "sawt_desk_language"
 
 
 def home(staff: Staff, after: str = "/desk") -> str:

@@ -10,10 +10,12 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from bot.handlers.contacts import SOURCES
 from bot.storage.lists import VIEWS, BadCursor, Counts, View, Wanted
-from bot.tickets.lifecycle import LIVE, STATES
-from bot.tickets.people import Role, Staff, may_work
+from bot.tickets.lifecycle import LIVE, READERS, SENIORS, STATES
+from bot.tickets.people import Staff, may_work
 from bot.tickets.promise import CLASSES
+from bot.tickets.taxonomy import LANGUAGES
 from bot.tickets.ticket import FLAGS
 from bot.web.auth import SignedIn
 from bot.web.desk import pages
@@ -22,13 +24,10 @@ from bot.web.desk.words import Choice, Words
 if TYPE_CHECKING:
     from bot.web.desk.router import _Desk as Desk
 
-READERS = (Role.AGENT, Role.SUPERVISOR, Role.MANAGER, Role.OVERSIGHT)
-SENIORS = (Role.SUPERVISOR, Role.MANAGER)
 FILTERS = ("kind", "category", "subcategory", "service", "class", "channel", "language", "flag", "age")
 FIRST = ("kind", "category")
 """Always in sight; the others are behind 'more'."""
-CHANNELS = ("web", "whatsapp", "sms", "telegram", "phone", "counter", "email")
-LANGUAGES = ("ar", "en", "zh")
+CHANNELS = ("web", "whatsapp", "sms", "telegram", *SOURCES)
 AGES = ("1", "3", "7", "30")
 """Filed so many days ago, or longer."""
 PLACE_COOKIE = "sawt_desk_list"

@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from bot.handlers.house import UnknownTicket
 from bot.handlers.replies import BOXES, Draft, Preview, Replies
 from bot.storage.queries import Whole
-from bot.tickets.people import Role, Staff
+from bot.tickets.lifecycle import READERS
+from bot.tickets.people import Staff
 from bot.tickets.promise import reading
 from bot.tickets.reference import shown as grouped
 from bot.tickets.taxonomy import Register
@@ -29,7 +30,6 @@ from bot.web.desk.words import Words, one_line
 if TYPE_CHECKING:
     from bot.web.desk.router import _Desk as Desk
 
-READERS = (Role.AGENT, Role.SUPERVISOR, Role.MANAGER, Role.OVERSIGHT)
 MENU = ("reply", "ask", "resolve")
 """Boxes whose words go to a person: they have a menu of answers, and say how they will arrive."""
 SOON = timedelta(hours=1)

@@ -23,7 +23,7 @@ from bot.handlers.ports import Clock, Stale, Unavailable
 from bot.handlers.replies import BOXES, Waiting
 from bot.storage.files import Attachment
 from bot.storage.queries import Queries, Question
-from bot.tickets.lifecycle import STATES, VERBS
+from bot.tickets.lifecycle import READERS, STATES, VERBS
 from bot.tickets.people import Role, Staff, may_see
 from bot.tickets.reference import shown as grouped
 from bot.tickets.taxonomy import Register
@@ -62,12 +62,10 @@ from bot.web.desk import words as said_as
 from bot.web.desk.channels import Carriers
 from bot.web.desk.contacts import ReadOut
 from bot.web.desk.people import Accounts
-from bot.web.desk.words import LANGUAGES, Catalogues, Words
+from bot.web.desk.words import LANGUAGE_COOKIE, LANGUAGES, Catalogues, Words
 
 HERE = Path(__file__).parent
-READERS = (Role.AGENT, Role.SUPERVISOR, Role.MANAGER, Role.OVERSIGHT)
 QUESTION_DAYS, QUESTION_GROUPS = ("7", "30", "90"), 100
-LANGUAGE_COOKIE = "sawt_desk_language"
 _NEXT = re.compile(r"/desk(?:/tickets/\d{10}|/channels)?", re.ASCII)
 _STATES = tuple(s for s in (
     "new", "open", "waiting", "under_study", "accepted", "resolved", "implemented", "declined", "closed", "withdrawn", "redirected"

@@ -20,6 +20,8 @@ from bot.tickets.promise import Clock, State
 from bot.tickets.taxonomy import Register, in_language
 
 LANGUAGES = ("ar", "en")
+LANGUAGE_COOKIE = "sawt_desk_language"
+"""The language that was chosen last in this browser."""
 _LOCALES = {"ar": "ar_SA", "en": "en_GB"}
 _MOMENTS = {"ar": "EEEE d MMMM y، HH:mm", "en": "EEE d MMM y, HH:mm"}
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")

@@ -7,9 +7,8 @@ import json
 import pytest
 from test_talk import DRAFT, answer, names, said, ticket
 
-from actions.files import MARK
 from actions.said import Answer
-from bot.handlers.draft import Draft
+from bot.handlers.draft import ONLY_FILES, Draft
 
 
 def came(*kinds: str, **more: object) -> Answer:
@@ -28,7 +27,7 @@ def test_a_picture_alone_asks_for_one_sentence_and_may_go_as_it_is() -> None:
     told = answer(said("المصنع اللي جنبنا يرمي مخلفات", "report", draft=got.draft))
     assert told.draft.text == "المصنع اللي جنبنا يرمي مخلفات" and told.draft.stage == "confirm"
     filed = pressing(got, 0, draft=got.draft)
-    assert filed.file and filed.draft.text == MARK and filed.draft.flags == ("needs_person",)
+    assert filed.file and filed.draft.text == ONLY_FILES and filed.draft.flags == ("needs_person",)
 
 
 def test_a_voice_note_alone_goes_to_somebody_who_listens() -> None:
@@ -52,7 +51,7 @@ def test_files_answer_the_question_that_is_open(question: str) -> None:
 def test_files_go_to_the_only_open_ticket_and_among_several_are_asked_about() -> None:
     first, second = ticket(), ticket()
     got = came(open=[first])
-    assert got.act and (got.act.verb, got.act.ref, got.act.said) == ("add", first["ref"], {"text": MARK})
+    assert got.act and (got.act.verb, got.act.ref, got.act.said) == ("add", first["ref"], {"text": ONLY_FILES})
     got = came(open=[first, second])
     assert names(got) == ["utter_files_which"] and not got.act
     chosen = pressing(got, 1, open=[first, second])
